@@ -1,0 +1,1 @@
+"""Encoders turn pictures and texts into unit vectors of one space."""

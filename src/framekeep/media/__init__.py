@@ -1,0 +1,1 @@
+"""Media: finding files and decoding them. No encoders, no store."""

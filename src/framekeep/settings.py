@@ -1,0 +1,76 @@
+"""Settings from the environment (FRAMEKEEP_…) and one TOML file, read by library and faces only."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+Engine = Literal["auto", "torch", "onnx"]
+Precision = Literal["fp32", "bf16", "int8"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+def data_dir() -> Path:
+    """Where libraries live by default."""
+    return platformdirs.user_data_path("framekeep", appauthor=False)
+
+
+def config_file() -> Path:
+    """The settings file; it need not exist."""
+    return platformdirs.user_config_path("framekeep", appauthor=False) / "config.toml"
+
+
+class Settings(BaseSettings):
+    """Everything a user can set without naming it on a command line."""
+
+    model_config = SettingsConfigDict(env_prefix="FRAMEKEEP_", extra="ignore", frozen=True)
+
+    library: Path = Field(default_factory=lambda: data_dir() / "library")
+    models: Path = Field(
+        default_factory=lambda: (
+            platformdirs.user_cache_path("framekeep", appauthor=False) / "models"
+        )
+    )
+    encoder: str | None = None
+    engine: Engine = "auto"
+    precision: Precision = "fp32"
+    device: Device = "auto"
+    vectors: str | None = None
+    offline: bool = False
+    max_pixels: int = Field(default=250_000_000, gt=0)
+    max_bytes: int = Field(default=1_000_000_000, gt=0)
+    threads: int = Field(default_factory=lambda: max(1, min(8, os.cpu_count() or 1)), gt=0)
+    lock_wait_s: float = Field(default=10.0, ge=0)
+    connect_timeout_s: float = Field(default=4.0, gt=0, le=10)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is passed in wins over the environment, and that over the file."""
+        file = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+        return init_settings, env_settings, file
+
+
+@cache
+def no_telemetry() -> None:
+    """Switch off what dependencies would send; called before any of them is imported."""
+    os.environ["ANONYMIZED_TELEMETRY"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["DO_NOT_TRACK"] = "1"

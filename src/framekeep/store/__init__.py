@@ -1,0 +1,1 @@
+"""The store: a SQL catalog that is the truth, and a vector index that can be rebuilt from it."""

@@ -1,0 +1,233 @@
+"""Frozen records: the one currency between rooms. Times are UTC unless a name says otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framekeep.errors import InputError
+
+RgbImage = NDArray[np.uint8]
+"""One picture: (height, width, 3), uint8 0..255, RGB, upright."""
+
+Vectors = NDArray[np.float32]
+"""Embeddings: (N, dim), float32; rows of unit length unless said otherwise."""
+
+FileState = Literal["pending", "indexed", "skipped", "failed", "missing"]
+MediaKind = Literal["photo"]
+IngestKind = Literal[
+    "scanning", "indexed", "linked", "unchanged", "skipped", "failed", "missing", "done"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaItem:
+    """One content, known by the SHA-256 of its bytes; where it lies is told by `FileRecord`.
+
+    `size_wh` is the displayed size in pixels (after EXIF rotation). `taken_at_local` is the
+    camera's own clock, without a zone. `sharpness` is the variance of the Laplacian and
+    `brightness` the mean luma 0..1, both at a fixed reference size; `phash` is a 64-bit
+    perceptual hash as 16 hex digits.
+    """
+
+    media_id: str
+    kind: MediaKind
+    bytes: int
+    size_wh: tuple[int, int]
+    format: str
+    taken_at_local: datetime | None = None
+    camera: str | None = None
+    exif_orientation: int = 1
+    sharpness: float = 0.0
+    brightness: float = 0.0
+    phash: str = ""
+    added_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.media_id) != 64:
+            raise InputError(f"A media id is 64 hex digits, not {self.media_id!r}.")
+        if min(self.size_wh) < 1:
+            raise InputError(f"A picture has at least one pixel, not {self.size_wh}.")
+
+    @property
+    def shape(self) -> Literal["landscape", "portrait", "square"]:
+        """The picture's orientation as displayed."""
+        width, height = self.size_wh
+        if width == height:
+            return "square"
+        return "landscape" if width > height else "portrait"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """The ledger's row for one path ever seen. `path` is absolute."""
+
+    path: str
+    bytes: int
+    mtime_ns: int
+    state: FileState
+    reason: str | None = None
+    media_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A file that did not become searchable, and why, in words for its owner."""
+
+    path: str
+    state: FileState
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One part of a query; `weight` below zero steers away from it."""
+
+    kind: Literal["text", "image", "media"]
+    value: str | RgbImage
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.weight) or self.weight == 0:
+            raise InputError(f"A query term's weight is a number other than 0, not {self.weight}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to look for: terms are mixed by weight, `where` keeps only media that match.
+
+    Without terms, the media that match `where` come newest first and have no score.
+    """
+
+    terms: tuple[Term, ...] = ()
+    where: str | None = None
+    limit: int = 20
+    offset: int = 0
+
+    def __post_init__(self) -> None:
+        if self.limit < 1 or self.offset < 0:
+            raise InputError("A query's limit is at least 1 and its offset at least 0.")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One result. `path` is absolute, where the file lies now; `score` a cosine in -1..1."""
+
+    media_id: str
+    path: Path
+    score: float | None
+    media: MediaItem
+    other_paths: tuple[Path, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateGroup:
+    """Media (or, for `identical`, files) that show the same thing; the best comes first."""
+
+    kind: Literal["identical", "perceptual", "semantic"]
+    paths: tuple[Path, ...]
+    media_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IngestCounts:
+    """How many files ended in which way so far. `found` still grows while scanning goes on."""
+
+    found: int = 0
+    indexed: int = 0
+    linked: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    failed: int = 0
+    missing: int = 0
+
+    @property
+    def done(self) -> int:
+        """Files of this run that have reached an end."""
+        return self.indexed + self.linked + self.unchanged + self.skipped + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class IngestEvent:
+    """One step of adding: what happened to which file, and how far the whole run is.
+
+    `rate_per_s` counts files that needed reading; `time_left_s` is None until the scan has
+    found every file.
+    """
+
+    kind: IngestKind
+    counts: IngestCounts
+    path: str | None = None
+    reason: str | None = None
+    media_id: str | None = None
+    rate_per_s: float = 0.0
+    time_left_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderInfo:
+    """What is known of an encoder without loading it."""
+
+    name: str
+    id: str
+    dim: int
+    precision: str = "fp32"
+
+    @property
+    def space(self) -> str:
+        """The vector space: vectors are comparable only within one space."""
+        return f"{self.id}:{self.precision}"
+
+
+@dataclass(frozen=True, slots=True)
+class PrecisionReport:
+    """How well a precision agrees with fp32 on a sample of the user's own pictures."""
+
+    encoder_id: str
+    precision: str
+    sample: int
+    mean_cosine: float
+    top10_overlap: float
+    checked_at: datetime
+
+    @property
+    def passed(self) -> bool:
+        """True where the precision may be used."""
+        return self.mean_cosine >= 0.99 and self.top10_overlap >= 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class RepairReport:
+    """What `repair` found and mended between catalog and index."""
+
+    checked: int = 0
+    added: int = 0
+    replaced: int = 0
+    removed: int = 0
+
+    @property
+    def clean(self) -> bool:
+        """True where there was nothing to mend."""
+        return not (self.added or self.replaced or self.removed)
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryStatus:
+    """The state of a library at a glance."""
+
+    path: str
+    media: int
+    files: dict[str, int]
+    tags: int
+    bytes_on_disk: int
+    encoder: EncoderInfo | None
+    vectors: str
+    index_count: int
+    building: str | None = None
+    precision_checks: tuple[PrecisionReport, ...] = field(default_factory=tuple)

@@ -1,0 +1,44 @@
+"""Thumbnail-sized previews as coloured half blocks, for terminals with 24-bit colour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+COLUMNS, ROWS = 16, 6
+
+
+def can_preview(console: Console) -> bool:
+    """True where the terminal shows 24-bit colours and is wide enough."""
+    return console.is_terminal and console.color_system == "truecolor" and console.width >= 72
+
+
+def preview(path: Path) -> Text:
+    """The picture in 16 x 6 cells, two pixels a cell; empty where it cannot be read."""
+    from PIL import Image
+
+    from framekeep.errors import MediaError
+    from framekeep.media.images import read_photo
+
+    try:
+        rgb = read_photo(
+            str(path), min_side_px=64, max_pixels=250_000_000, max_bytes=1_000_000_000
+        ).rgb
+    except MediaError:
+        return Text("")
+    picture = Image.fromarray(rgb)
+    picture.thumbnail((COLUMNS, ROWS * 2))
+    text = Text()
+    for y in range(0, picture.height - 1, 2):
+        for x in range(picture.width):
+            upper, lower = picture.getpixel((x, y)), picture.getpixel((x, y + 1))
+            text.append("▀", f"rgb({_rgb(upper)}) on rgb({_rgb(lower)})")
+        text.append("\n")
+    text.rstrip()
+    return text
+
+
+def _rgb(pixel: object) -> str:
+    return ",".join(str(channel) for channel in pixel)  # type: ignore[attr-defined]

@@ -1,0 +1,273 @@
+"""`framekeep search`, `similar`, `duplicates` and `export-list`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from framekeep.cli.common import (
+    JsonOption,
+    LibraryOption,
+    WhereOption,
+    console,
+    opened,
+    print_json,
+    say,
+)
+from framekeep.cli.preview import can_preview, preview
+from framekeep.errors import InputError
+from framekeep.types import Hit
+
+LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many results.")]
+OffsetOption = Annotated[int, typer.Option(min=0, help="Leave out the first ones (paging).")]
+PathsOption = Annotated[bool, typer.Option("--paths", help="Print nothing but paths.")]
+TextArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[TEXT]", help="What to look for, in one sentence.")
+]
+MoreTextOption = Annotated[
+    list[str] | None,
+    typer.Option("--text", metavar="TEXT", help="A further text to mix in; may be repeated."),
+]
+ImagesOption = Annotated[
+    list[str] | None,
+    typer.Option("--image", metavar="FILE", help="A picture to look for; may be repeated."),
+]
+NotOption = Annotated[
+    list[str] | None,
+    typer.Option("--not", metavar="TEXT", help="Steer away from this; may be repeated."),
+]
+
+
+class DuplicateKind(StrEnum):
+    """What counts as a duplicate."""
+
+    identical = "identical"
+    perceptual = "perceptual"
+    semantic = "semantic"
+
+
+class ListFormat(StrEnum):
+    """The form of an exported list."""
+
+    paths = "paths"
+    csv = "csv"
+    jsonl = "jsonl"
+
+
+def search(
+    text: TextArgument = None,
+    more_text: MoreTextOption = None,
+    image: ImagesOption = None,
+    exclude: NotOption = None,
+    where: WhereOption = None,
+    limit: LimitOption = 20,
+    offset: OffsetOption = 0,
+    paths: PathsOption = False,
+    library: LibraryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find photos by a sentence, by a picture, by both, or by a filter alone.
+
+    Texts and pictures are mixed with equal weight; "TEXT::0.5" or FILE::0.5 gives one another
+    weight.
+
+    Examples:
+
+        framekeep search "sunset over ocean"
+
+        framekeep search "red car" --not "toy" --where "taken>=2024-05 and not format:png"
+
+        framekeep search --image cat.jpg --text "in the snow::0.5" --limit 5 --json
+    """
+    texts = _texts(text, more_text)
+    if not (texts or image or exclude or where):
+        raise InputError("Say what to look for: a text, --image FILE or --where EXPR.")
+    with opened(library) as lib:
+        _tell_cut(lib.texts_cut([value for value, _ in texts]))
+        hits = lib.search(texts, _weighted(image), _weighted(exclude), where, limit, offset)
+    show_hits(hits, as_json=as_json, paths=paths)
+
+
+def similar(
+    photo: Annotated[str, typer.Argument(help="A photo of the library: its path or media id.")],
+    limit: LimitOption = 20,
+    paths: PathsOption = False,
+    library: LibraryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the photos most like one that is in the library.
+
+    Example: framekeep similar ~/Pictures/cat.jpg --limit 5
+    """
+    with opened(library) as lib:
+        hits = lib.similar(photo, limit)
+    show_hits(hits, as_json=as_json, paths=paths)
+
+
+def duplicates(
+    kind: Annotated[
+        DuplicateKind,
+        typer.Option(
+            help="Same bytes, same look (resized, re-encoded), or same meaning (bursts, retakes)."
+        ),
+    ] = DuplicateKind.identical,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="perceptual: bits that may differ; semantic: least cosine."),
+    ] = None,
+    library: LibraryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List groups of photos that show the same, the best of each first. Nothing is deleted.
+
+    Examples:
+
+        framekeep duplicates
+
+        framekeep duplicates --kind semantic --threshold 0.97 --json
+    """
+    with opened(library) as lib:
+        groups = lib.duplicates(kind.value, threshold)
+    if as_json:
+        print_json(groups)
+        return
+    for number, group in enumerate(groups, 1):
+        console.print(f"{number}.", *(f"  {path}" for path in group.paths), sep="\n", markup=False)
+    console.print(f"{len(groups)} groups of {kind.value} duplicates.")
+
+
+def export_list(
+    out: Annotated[Path, typer.Argument(help="The file to write; - for standard output.")],
+    text: TextArgument = None,
+    more_text: MoreTextOption = None,
+    image: ImagesOption = None,
+    exclude: NotOption = None,
+    where: WhereOption = None,
+    limit: LimitOption = 1000,
+    form: Annotated[ListFormat, typer.Option("--format")] = ListFormat.csv,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    library: LibraryOption = None,
+) -> None:
+    """Write the results of a search to a file: paths, CSV or JSON Lines.
+
+    Example: framekeep export-list dogs.csv "a dog" --where "sharpness>100" --limit 500
+    """
+    to_stdout = str(out) == "-"
+    if out.exists() and not to_stdout and not force:
+        raise InputError(f"{out} exists already: name another file, or add --force.")
+    texts = _texts(text, more_text)
+    with opened(library) as lib:
+        hits = lib.search(texts, _weighted(image), _weighted(exclude), where, limit)
+    if to_stdout:
+        _write_list(hits, form, sys.stdout)
+    else:
+        try:
+            with out.open("w", encoding="utf-8", newline="") as stream:
+                _write_list(hits, form, stream)
+        except OSError as exc:
+            raise InputError(f"{out} cannot be written: {exc.strerror}.") from exc
+        console.print(f"{len(hits)} results written to {out}.", soft_wrap=True, markup=False)
+
+
+def _texts(words: list[str] | None, more: list[str] | None) -> list[tuple[str, float]]:
+    """The words of the argument as one sentence, and every --text."""
+    return _weighted([" ".join(words)] if words else None) + _weighted(more)
+
+
+def _weighted(values: list[str] | None) -> list[tuple[str, float]]:
+    return [_split_weight(value) for value in values or []]
+
+
+def _split_weight(value: str) -> tuple[str, float]:
+    """Split "TEXT::0.5" into text and weight; the weight is 1 where none is given."""
+    text, mark, weight = value.rpartition("::")
+    try:
+        return (text, float(weight)) if mark else (value, 1.0)
+    except ValueError:
+        return value, 1.0
+
+
+def hit_json(hit: Hit) -> dict[str, Any]:
+    """A hit as JSON: path, score and id first, then what is known of the photo."""
+    media = hit.media
+    return {
+        "path": str(hit.path),
+        "score": hit.score,
+        "media_id": hit.media_id,
+        "size_wh": list(media.size_wh),
+        "bytes": media.bytes,
+        "format": media.format,
+        "taken": media.taken_at_local and media.taken_at_local.isoformat(),
+        "camera": media.camera,
+        "sharpness": media.sharpness,
+        "brightness": media.brightness,
+        "tags": list(hit.tags),
+        "other_paths": [str(path) for path in hit.other_paths],
+    }
+
+
+def show_hits(hits: Sequence[Hit], *, as_json: bool = False, paths: bool = False) -> None:
+    """Print hits as JSON, as bare paths, or as a table with previews where the terminal can."""
+    if as_json:
+        print_json([hit_json(hit) for hit in hits])
+        return
+    if paths:
+        sys.stdout.writelines(f"{hit.path}\n" for hit in hits)
+        return
+    if not hits:
+        console.print("No photo matches.")
+        return
+    console.print(hits_table(hits, previews=can_preview(console)))
+
+
+def hits_table(hits: Sequence[Hit], *, previews: bool) -> Table:
+    """The table of results."""
+    table = Table(box=None, pad_edge=False)
+    if previews:
+        table.add_column("")
+    table.add_column("score", justify="right")
+    table.add_column("photo", overflow="fold")
+    table.add_column("size", justify="right")
+    table.add_column("taken")
+    for hit in hits:
+        score = "" if hit.score is None else f"{hit.score:.3f}"
+        taken = f"{hit.media.taken_at_local:%Y-%m-%d}" if hit.media.taken_at_local else ""
+        width, height = hit.media.size_wh
+        cells: list[Any] = [score, _plain_cell(str(hit.path)), f"{width}x{height}", taken]
+        table.add_row(*([preview(hit.path)] if previews else []), *cells)
+    return table
+
+
+def _plain_cell(text: str) -> Any:
+    from rich.text import Text
+
+    return Text(text)
+
+
+def _tell_cut(cut: Sequence[str]) -> None:
+    for text in cut:
+        say(f"The text is longer than the encoder reads; its end was left out: {text[:60]}…")
+
+
+def _write_list(hits: Sequence[Hit], form: ListFormat, stream: Any) -> None:
+    if form is ListFormat.paths:
+        stream.writelines(f"{hit.path}\n" for hit in hits)
+    elif form is ListFormat.jsonl:
+        for hit in hits:
+            stream.write(json.dumps(hit_json(hit), ensure_ascii=False) + "\n")
+    else:
+        writer = csv.writer(stream)
+        writer.writerow(["path", "score", "media_id", "width", "height", "taken", "tags"])
+        for hit in hits:
+            row = hit_json(hit)
+            size = row["size_wh"]
+            tags = ",".join(hit.tags)
+            writer.writerow([row["path"], hit.score, hit.media_id, *size, row["taken"], tags])

@@ -1,0 +1,487 @@
+"""The library: the one place where catalog, index, encoder and jobs are joined."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from framekeep.encoders import registry
+from framekeep.errors import (
+    EncoderMismatchError,
+    IndexUnavailableError,
+    InputError,
+    NotFoundError,
+    PrecisionError,
+)
+from framekeep.opening import (
+    CHROMA_FOLDER,
+    Choice,
+    Progress,
+    choose_encoder,
+    open_index,
+    settle_encoder,
+)
+from framekeep.settings import Settings, no_telemetry
+from framekeep.store.catalog import Catalog
+from framekeep.store.lock import WriterLock
+from framekeep.types import (
+    DuplicateGroup,
+    EncoderInfo,
+    Hit,
+    IngestEvent,
+    LibraryStatus,
+    PrecisionReport,
+    Problem,
+    Query,
+    RepairReport,
+    RgbImage,
+    Term,
+)
+
+if TYPE_CHECKING:
+    from framekeep.encoders.base import Encoder
+    from framekeep.ingest import IngestLimits, IngestTimings, Stores
+    from framekeep.search import Searcher
+    from framekeep.store.vectors import VectorStore
+
+V = TypeVar("V")
+CATALOG_FILE = "catalog.sqlite3"
+EXCLUDE_WEIGHT = -0.5
+
+Texts = str | Sequence[str | tuple[str, float]]
+Image = str | Path | RgbImage
+Images = Image | Sequence[Image | tuple[Image, float]]
+Notice = Callable[[str], None]
+
+
+class Library:
+    """A folder that holds what framekeep knows of your media; the media stay where they are.
+
+    Use as a context manager, or call `close`. Reading works beside one writing process;
+    `notice` holds one sentence where the library had to choose an encoder itself.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        catalog: Catalog,
+        vectors: VectorStore,
+        settings: Settings,
+        encoder: Encoder | None = None,
+    ) -> None:
+        self.path = folder
+        self.notice: str | None = None
+        self.timings: IngestTimings | None = None
+        self._catalog = catalog
+        self._vectors = vectors
+        self._settings = settings
+        self._encoder = encoder
+        self._lock = WriterLock(folder)
+        self._generation = catalog.generation()
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path | None = None,
+        encoder: str | Encoder | None = None,
+        *,
+        create: bool = True,
+        vectors: str | None = None,
+        settings: Settings | None = None,
+        progress: Progress | None = None,
+        notice: Notice | None = None,
+    ) -> Library:
+        """Open the library in the folder `path` (default: the user's own), making it if new.
+
+        `encoder` is a name (see `framekeep models list`) or an Encoder; a new library without
+        one takes CLIP where its weights can be had, else `starter`. `vectors` is the address of
+        a Chroma server to keep the index on. `progress` hears of weights being fetched, `notice`
+        of waiting for another process.
+
+        Raises NotFoundError without `create` where there is no library, EncoderMismatchError
+        where its vectors come from another encoder, StoreError, WeightsError.
+        """
+        no_telemetry()
+        settings = settings or Settings()
+        folder = Path(path or settings.library).expanduser().absolute()
+        new = not (folder / CATALOG_FILE).exists()
+        if new and not create:
+            raise NotFoundError(
+                f"There is no library in {folder} yet: make one with `framekeep add FOLDER`."
+            )
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"A library is a folder, and {folder} is a file: name another place.")
+        folder.mkdir(parents=True, exist_ok=True)
+        chosen = choose_encoder(encoder, settings, progress) if new else None
+        with (
+            WriterLock(folder).hold("open", settings.lock_wait_s, notice) if new else nullcontext()
+        ):
+            catalog = Catalog.open(folder / CATALOG_FILE)
+            try:
+                if chosen is not None and catalog.get_meta("encoder_id") is None:
+                    settle_encoder(catalog, chosen.info, vectors or settings.vectors)
+                library = cls(folder, catalog, open_index(folder, catalog, vectors), settings)
+                library._take(encoder, chosen)
+            except BaseException:
+                catalog.close()
+                raise
+        return library
+
+    def _take(self, encoder: str | Encoder | None, chosen: Choice | None) -> None:
+        """Keep an encoder that was passed in, and refuse one that does not fit the vectors."""
+        if chosen is not None:
+            self.notice = chosen.sentence
+            encoder = chosen.encoder
+        if encoder is None:
+            return
+        wanted = (
+            registry.describe(encoder, self._settings) if isinstance(encoder, str) else encoder.info
+        )
+        if wanted.id != self.info.id:
+            raise EncoderMismatchError(
+                f"The vectors in {self.path} come from {self.info.id}, not from {wanted.id}: open "
+                f"it without naming an encoder, or change it with `framekeep library encoder "
+                f"{wanted.name}`."
+            )
+        if not isinstance(encoder, str):
+            self._encoder = encoder
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        self._vectors.close()
+        self._catalog.close()
+
+    @property
+    def info(self) -> EncoderInfo:
+        """The encoder that this library's vectors come from, without loading it."""
+        get = self._catalog.get_meta
+        return EncoderInfo(
+            get("encoder_name") or "",
+            get("encoder_id") or "",
+            int(get("encoder_dim") or 0),
+            get("encoder_precision") or "fp32",
+        )
+
+    @property
+    def encoder(self) -> Encoder:
+        """The loaded encoder of this library; loading may take seconds the first time.
+
+        Raises WeightsError where its weights are gone, EncoderMismatchError where they changed.
+        """
+        info = self.info
+        if self._encoder is None or self._encoder.info.space != info.space:
+            loaded = registry.load_encoder(info.name, self._settings, precision=info.precision)
+            if loaded.info.space != info.space:
+                raise EncoderMismatchError(
+                    f"The vectors in {self.path} come from {info.id}, but {info.name} is now "
+                    f"{loaded.id}: bring the former weights back, or encode again with "
+                    f"`framekeep library encoder {info.name}`."
+                )
+            self._encoder = loaded
+        return self._encoder
+
+    # Adding
+
+    def add(self, *paths: str | Path, retry: bool = False) -> Iterator[IngestEvent]:
+        """Add files, folders and glob patterns; work goes on as the events are read.
+
+        With `retry`, files that failed before are tried again (all of them, without `paths`).
+        Raises InputError where a path does not exist, LibraryLockedError where another process
+        goes on writing for longer than the settings' `lock_wait_s`.
+        """
+        from framekeep.ingest import IngestTimings, ingest
+
+        roots = self._roots(paths, retry)
+        self.timings = IngestTimings()
+        with self._writing("add"):
+            yield from ingest(
+                roots, self._stores(), limits=self._limits(), retry=retry, timings=self.timings
+            )
+
+    def _roots(self, paths: Sequence[str | Path], retry: bool) -> list[str]:
+        from framekeep.media.scan import resolve_roots
+
+        if not paths and retry:
+            return self._catalog.failed_paths()
+        if not paths:
+            raise InputError("Name at least one file or folder to add.")
+        return resolve_roots(paths, known=self._knows)
+
+    def _knows(self, path: str) -> bool:
+        """True where the catalog has seen the path, or files below it, before."""
+        return self._catalog.knows_path(path)
+
+    def use_encoder(self, name: str, precision: str = "fp32") -> Iterator[IngestEvent]:
+        """Encode every medium with another encoder or precision, then search with that one.
+
+        Until the new vectors are complete the former ones serve; an interrupted change resumes
+        when it is asked for again. Raises PrecisionError for an int8 that has not passed its
+        check (see `check_precision`).
+        """
+        from framekeep.reencode import reencode
+
+        info = replace(registry.describe(name, self._settings), precision=precision)
+        self._require_checked(info)
+        encoder = registry.load_encoder(name, self._settings, precision=precision)
+        with self._writing("encode again"):
+            former = self.info.space
+            self._catalog.set_meta("building", encoder.info.space)
+            yield from reencode(self._stores(encoder), self._limits())
+            settle_encoder(self._catalog, encoder.info)
+            self._catalog.set_meta("building", None)
+            if former != encoder.info.space:
+                self._vectors.drop(former)
+        self._encoder = encoder
+
+    def _require_checked(self, info: EncoderInfo) -> None:
+        if info.precision != "int8":
+            return
+        report = self._catalog.get_check(info.id, info.precision)
+        if report is None:
+            raise PrecisionError(
+                f"int8 has not been checked on your photos with {info.name} yet: run `framekeep "
+                f"library check int8` first."
+            )
+        if not report.passed:
+            raise PrecisionError(
+                f"int8 did not pass its check on your photos with {info.name}: mean cosine to "
+                f"fp32 {report.mean_cosine:.4f} (at least 0.99 wanted), top-10 overlap "
+                f"{report.top10_overlap:.2f} (at least 0.9 wanted). Stay with fp32."
+            )
+
+    def check_precision(self, precision: str = "int8", sample: int = 200) -> PrecisionReport:
+        """Compare a precision with fp32 on a sample of this library's photos; keep the figures.
+
+        Raises PrecisionError where the library has too few photos or the machine cannot do it.
+        """
+        from framekeep.reencode import check_precision
+
+        name = self.info.name
+        reference = (
+            self.encoder
+            if self.info.precision == "fp32"
+            else registry.load_encoder(name, self._settings)
+        )
+        candidate = registry.load_encoder(name, self._settings, precision=precision)
+        report = check_precision(self._stores(reference), candidate, self._limits(), sample)
+        with self._writing("check a precision"):
+            self._catalog.put_check(report)
+        return report
+
+    # Searching
+
+    def search(
+        self,
+        text: Texts | None = None,
+        image: Images | None = None,
+        exclude: Texts | None = None,
+        where: str | None = None,
+        limit: int = 20,
+        offset: int = 0,
+    ) -> list[Hit]:
+        """The media nearest to texts and images, best first.
+
+        `text`, `image` and `exclude` are one value or a list, each value alone or with a weight:
+        `text=["a dog", ("snow", 0.5)]`. An image is a path, an (H, W, 3) uint8 RGB array, or the
+        media id of a member. `where` filters (docs/searching.md); alone, it lists newest first.
+
+        Raises InputError for values that cannot be used, FilterError for `where`.
+        """
+        terms = [Term("text", value, weight) for value, weight in _weighted(text)]
+        terms += [self._image_term(value, weight) for value, weight in _weighted(image)]
+        terms += [
+            Term("text", value, EXCLUDE_WEIGHT * weight) for value, weight in _weighted(exclude)
+        ]
+        return self.query(Query(tuple(terms), where, limit, offset))
+
+    def query(self, query: Query) -> list[Hit]:
+        """Run a query; see `search`."""
+        return self._searcher().search(query)
+
+    def similar(self, media: str | Path | Hit, limit: int = 20) -> list[Hit]:
+        """The media most like a member of the library, without itself."""
+        return self._searcher().similar(self.media_id(media), limit=limit)
+
+    def duplicates(
+        self, kind: str = "identical", threshold: float | None = None
+    ) -> list[DuplicateGroup]:
+        """Groups of media that show the same: `identical`, `perceptual` or `semantic`."""
+        return self._searcher().duplicates(kind, threshold)
+
+    def ids_where(self, where: str) -> list[str]:
+        """The ids of all media that match a filter, newest first. Raises FilterError."""
+        from framekeep.filters import parse_filter
+
+        return self._catalog.select_ids(parse_filter(where))
+
+    def texts_cut(self, texts: Sequence[str]) -> list[str]:
+        """Those texts whose end this library's encoder does not read."""
+        cut = getattr(self.encoder, "texts_cut", None) if texts else None
+        return list(cut(texts)) if cut else []
+
+    def media_id(self, media: str | Path | Hit) -> str:
+        """The id of a member named by its hit, id or path. Raises NotFoundError."""
+        if isinstance(media, Hit):
+            return media.media_id
+        if isinstance(media, str) and self._catalog.media([media]):
+            return media
+        path = str(Path(media).expanduser().absolute())
+        found = self._catalog.media_of_path(path)
+        if found is None:
+            raise NotFoundError(f"{path} is not in this library: add it first.")
+        return found
+
+    def _image_term(self, image: Image, weight: float) -> Term:
+        if isinstance(image, str) and len(image) == 64 and self._catalog.media([image]):
+            return Term("media", image, weight)
+        if isinstance(image, str | Path):
+            image = self._read(Path(image).expanduser())
+        return Term("image", image, weight)
+
+    def _read(self, path: Path) -> RgbImage:
+        from framekeep.media.images import read_photo
+
+        if not path.is_file():
+            raise NotFoundError(f"There is no file {path} to search with.")
+        return read_photo(
+            str(path),
+            min_side_px=self.encoder.decode_side_px,
+            max_pixels=self._settings.max_pixels,
+            max_bytes=self._settings.max_bytes,
+        ).rgb
+
+    def _searcher(self) -> Searcher:
+        from framekeep.search import Searcher
+
+        self._catch_up()
+        return Searcher(self._catalog, self._vectors, self.info, lambda: self.encoder)
+
+    def _catch_up(self) -> None:
+        """See what another process has written since."""
+        generation = self._catalog.generation()
+        if generation != self._generation:
+            self._vectors.reopen()
+            self._generation = generation
+
+    # Looking after it
+
+    def tag(
+        self,
+        media: str | Path | Hit | Sequence[str | Path | Hit],
+        add: str | Sequence[str] = (),
+        remove: str | Sequence[str] = (),
+    ) -> int:
+        """Add and remove tags of media named by hit, id or path; gives the number of media.
+
+        Raises NotFoundError for an unknown medium (then nothing is changed), InputError for what
+        cannot be a tag.
+        """
+        from framekeep.curate import settle_tags
+
+        members = [media] if isinstance(media, str | Path | Hit) else media
+        ids = list(dict.fromkeys(self.media_id(member) for member in members))
+        with self._writing("tag"):
+            known = self._catalog.tag_counts()
+            self._catalog.add_tags(ids, settle_tags(_listed(add), known))
+            self._catalog.remove_tags(ids, settle_tags(_listed(remove), known))
+        return len(ids)
+
+    def tags(self) -> dict[str, int]:
+        """Every tag with the number of media that carry it."""
+        return self._catalog.tag_counts()
+
+    def problems(self, limit: int | None = None, offset: int = 0) -> list[Problem]:
+        """The files that are not searchable, with the reason for each."""
+        return self._catalog.problems(limit, offset)
+
+    def status(self) -> LibraryStatus:
+        """Counts, encoder and sizes at a glance."""
+        self._catch_up()
+        info = self.info
+        return LibraryStatus(
+            path=str(self.path),
+            media=self._catalog.count_media(),
+            files=self._catalog.file_counts(),
+            tags=len(self._catalog.tag_counts()),
+            bytes_on_disk=sum(f.stat().st_size for f in self.path.rglob("*") if f.is_file()),
+            encoder=info,
+            vectors=self._catalog.get_meta("vectors") or "local",
+            index_count=self._index_count(info.space),
+            building=self._catalog.get_meta("building"),
+            precision_checks=tuple(self._catalog.checks()),
+        )
+
+    def _index_count(self, space: str) -> int:
+        """How many vectors the index holds; -1 where it cannot be opened."""
+        try:
+            return self._vectors.count(space)
+        except IndexUnavailableError:
+            return -1
+
+    def repair(self) -> RepairReport:
+        """Find and mend every difference between catalog and index, without encoding again."""
+        from framekeep.store.repair import repair
+
+        with self._writing("repair"):
+            info = self.info
+            return repair(self._catalog, self._vectors, info.space, info.dim)
+
+    def clear(self) -> None:
+        """Forget everything and close; the media themselves are not touched."""
+        with self._writing("clear"):
+            for space in self._vectors.spaces():
+                self._vectors.drop(space)
+            self.close()
+            for suffix in ("", "-wal", "-shm"):
+                (self.path / (CATALOG_FILE + suffix)).unlink(missing_ok=True)
+            shutil.rmtree(self.path / CHROMA_FOLDER, ignore_errors=True)
+
+    @contextmanager
+    def _writing(self, what: str) -> Iterator[None]:
+        with self._lock.hold(f"framekeep {what}", self._settings.lock_wait_s, self.on_wait):
+            self._catch_up()
+            try:
+                yield
+            finally:
+                self._generation = self._catalog.generation()
+
+    on_wait: Notice | None = None
+
+    def _stores(self, encoder: Encoder | None = None) -> Stores:
+        from framekeep.ingest import Stores
+
+        return Stores(self._catalog, self._vectors, encoder or self.encoder)
+
+    def _limits(self) -> IngestLimits:
+        from framekeep.ingest import IngestLimits
+
+        return IngestLimits(
+            self._settings.max_pixels, self._settings.max_bytes, self._settings.threads
+        )
+
+
+def _listed(texts: str | Sequence[str]) -> list[str]:
+    return [texts] if isinstance(texts, str) else list(texts)
+
+
+def _weighted(values: V | Sequence[V | tuple[V, float]] | None) -> list[tuple[V, float]]:
+    if values is None:
+        return []
+    many = values if isinstance(values, list | tuple) else [values]
+    return [v if isinstance(v, tuple) else (v, 1.0) for v in many]

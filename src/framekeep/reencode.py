@@ -1,0 +1,128 @@
+"""Encoding a library's media again with another encoder, and checking a precision on its photos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import numpy as np
+
+from framekeep.encoders.base import Encoder
+from framekeep.errors import MediaError, PrecisionError
+from framekeep.ingest import IngestLimits, Progress, Stores, encode_carefully
+from framekeep.media.images import read_photo
+from framekeep.store.repair import replay
+from framekeep.types import (
+    FileRecord,
+    IngestEvent,
+    PrecisionReport,
+    RgbImage,
+    Vectors,
+)
+
+SMALLEST_SAMPLE = 50
+NEIGHBOURS = 10
+
+
+def reencode(stores: Stores, limits: IngestLimits) -> Iterator[IngestEvent]:
+    """Give every live medium a vector in the encoder's space; resumes where it was stopped.
+
+    A medium that can no longer be read becomes a problem, so that the new space is complete.
+    """
+    catalog, space = stores.catalog, stores.space
+    stores.vectors.create(space, stores.encoder.dim)
+    replay(catalog, stores.vectors, space)
+    progress = Progress(found=len(catalog.lacking_vectors(space)))
+    run_id = catalog.new_run()
+    with ThreadPoolExecutor(limits.threads) as pool:
+        while ids := catalog.lacking_vectors(space, limit=stores.encoder.batch_size * 4):
+            paths = catalog.paths(ids)
+            read = pool.map(lambda i, p=paths: _read_any(stores.encoder, p[i], limits), ids)
+            results = dict(zip(ids, read, strict=True))
+            good = [(i, image) for i, (image, _) in results.items() if image is not None]
+            vectors, bad = encode_carefully(stores.encoder, good)
+            bad |= {i: reason for i, (image, reason) in results.items() if image is None}
+            kept = [i for i, _ in good if i not in bad]
+            catalog.put_vectors(space, kept, vectors)
+            if kept:
+                stores.vectors.upsert(space, kept, vectors)
+                catalog.mark_indexed(space, kept)
+            catalog.record_files(_failures(stores, paths, bad), run_id)
+            for media_id in ids:
+                path = paths[media_id][0]
+                reason = bad.get(media_id)
+                yield progress.event("failed" if reason else "indexed", path, reason, media_id)
+    yield progress.event("done")
+
+
+def _read_any(
+    encoder: Encoder, paths: Sequence[str], limits: IngestLimits
+) -> tuple[RgbImage | None, str]:
+    """The prepared picture from the first file that can be read, or the last file's reason."""
+    reason = "No file of this picture is left."
+    for path in paths:
+        try:
+            photo = read_photo(
+                path,
+                min_side_px=encoder.decode_side_px,
+                max_pixels=limits.max_pixels,
+                max_bytes=limits.max_bytes,
+            )
+        except MediaError as exc:
+            reason = str(exc)
+        else:
+            return encoder.prepare(photo.rgb), ""
+    return None, reason
+
+
+def _failures(stores: Stores, paths: dict[str, list[str]], bad: dict[str, str]) -> list[FileRecord]:
+    known = stores.catalog.files_at([path for i in bad for path in paths[i]])
+    return [
+        FileRecord(path, known[path].bytes, known[path].mtime_ns, "failed", reason, media_id)
+        for media_id, reason in bad.items()
+        for path in paths[media_id]
+    ]
+
+
+def check_precision(
+    stores: Stores, candidate: Encoder, limits: IngestLimits, sample: int = 200
+) -> PrecisionReport:
+    """Compare `candidate` with the fp32 encoder in `stores` on a sample of the library's photos.
+
+    Mean cosine between the two vectors of a photo, and the mean share of its ten nearest
+    neighbours within the sample on which both agree. Raises PrecisionError for too few photos.
+    """
+    catalog = stores.catalog
+    ids = catalog.sample_ids(stores.space, sample, seed=0)
+    pictures = []
+    for media_id, paths in catalog.paths(ids).items():
+        image, _ = _read_any(candidate, paths, limits)
+        if image is not None:
+            pictures.append((media_id, image))
+    if len(pictures) < SMALLEST_SAMPLE:
+        raise PrecisionError(
+            f"Checking {candidate.info.precision} takes at least {SMALLEST_SAMPLE} readable photos "
+            f"in the library, and it has {len(pictures)}: add more photos first."
+        )
+    images = [image for _, image in pictures]
+    reference, other = stores.encoder.encode_images(images), candidate.encode_images(images)
+    return PrecisionReport(
+        encoder_id=candidate.id,
+        precision=candidate.info.precision,
+        sample=len(pictures),
+        mean_cosine=float(np.mean(np.sum(reference * other, axis=1))),
+        top10_overlap=_neighbour_overlap(reference, other),
+        checked_at=datetime.now(UTC),
+    )
+
+
+def _neighbour_overlap(reference: Vectors, other: Vectors) -> float:
+    def nearest(rows: Vectors) -> list[set[int]]:
+        scores = rows @ rows.T
+        np.fill_diagonal(scores, -np.inf)
+        top = np.argpartition(-scores, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+        return [set(row.tolist()) for row in top]
+
+    pairs = zip(nearest(reference), nearest(other), strict=True)
+    return float(np.mean([len(a & b) / NEIGHBOURS for a, b in pairs]))

@@ -1,0 +1,203 @@
+"""The catalog's tables. A change here needs a migration in `migrations/versions`; a test compares.
+
+A medium is *live* when its state is "indexed": at least one file with its content is there.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeDecorator
+
+SCHEMA_HEAD = "0001"
+"""The newest migration; opening compares it with what the database says."""
+
+LIVE = "indexed"
+"""The state of media that can be found."""
+
+# Operating systems allow names that are no valid Unicode; Python shows their bytes as lone
+# surrogates, which no database stores. They travel as private-use characters, one for one, so
+# that prefixes and order stay as they are.
+_TO_PRIVATE = {code: code + 0x100000 for code in range(0xD800, 0xE000)}
+_FROM_PRIVATE = {private: code for code, private in _TO_PRIVATE.items()}
+
+
+class PathText(TypeDecorator[str]):
+    """A path or name as Python knows it, names that are not UTF-8 included."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """Compare by code point everywhere, so that "under this folder" is a range."""
+        collation = "C" if dialect.name == "postgresql" else None
+        return dialect.type_descriptor(Text(collation=collation))
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """To the database."""
+        return None if value is None else value.translate(_TO_PRIVATE)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """From the database."""
+        return None if value is None else value.translate(_FROM_PRIVATE)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant: kept in UTC, given back with its zone. A time without a zone is read as UTC."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(
+        self,
+        value: datetime | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> datetime | None:
+        """To the database."""
+        if value is None or value.tzinfo is None:
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(
+        self,
+        value: datetime | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> datetime | None:
+        """From the database."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+media = Table(
+    "media",
+    metadata,
+    Column("media_id", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("pixels", BigInteger, nullable=False),
+    Column("format", String(16), nullable=False),
+    Column("taken_at_local", DateTime),
+    Column("camera", Text),
+    Column("exif_orientation", Integer, nullable=False),
+    Column("shape", String(16), nullable=False),
+    Column("sharpness", Float, nullable=False),
+    Column("brightness", Float, nullable=False),
+    Column("phash", String(16), nullable=False),
+    Column("added_at", UtcDateTime, nullable=False),
+    # taken_at_local, or added_at where the camera told nothing: "newest first" from one index.
+    Column("sort_at", DateTime, nullable=False),
+    Column("state", String(16), nullable=False),
+    Index(None, "state", "sort_at", "media_id"),
+    Index(None, "state", "added_at"),
+    Index(None, "taken_at_local"),
+    Index(None, "bytes"),
+    Index(None, "pixels"),
+    Index(None, "shape"),
+    Index(None, "format"),
+    Index(None, "camera"),
+    Index(None, "sharpness"),
+    Index(None, "brightness"),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("path", PathText, primary_key=True),
+    Column("folder", PathText, nullable=False),
+    Column("name", PathText, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text),
+    Column("media_id", String(64), ForeignKey("media.media_id", ondelete="SET NULL")),
+    Column("run_id", BigInteger, nullable=False),
+    Index(None, "media_id", "state"),
+    Index(None, "state", "path"),
+    Index(None, "folder"),
+    Index(None, "name"),
+    sqlite_with_rowid=False,
+)
+
+vectors = Table(
+    "vectors",
+    metadata,
+    Column("space", String(200), primary_key=True),
+    Column(
+        "media_id",
+        String(64),
+        ForeignKey("media.media_id", ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+    ),
+    Column("vector", LargeBinary, nullable=False),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("space", String(200), primary_key=True),
+    Column(
+        "media_id",
+        String(64),
+        ForeignKey("media.media_id", ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+    ),
+    sqlite_with_rowid=False,
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column(
+        "media_id", String(64), ForeignKey("media.media_id", ondelete="CASCADE"), primary_key=True
+    ),
+    Column("tag", Text, primary_key=True),
+    Column("added_at", UtcDateTime, nullable=False),
+    Index(None, "tag", "media_id"),
+    sqlite_with_rowid=False,
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+precision_checks = Table(
+    "precision_checks",
+    metadata,
+    Column("encoder_id", String(200), primary_key=True),
+    Column("precision", String(16), primary_key=True),
+    Column("sample", Integer, nullable=False),
+    Column("mean_cosine", Float, nullable=False),
+    Column("top10_overlap", Float, nullable=False),
+    Column("checked_at", UtcDateTime, nullable=False),
+)

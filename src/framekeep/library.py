@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 from framekeep.encoders import registry
 from framekeep.errors import (
@@ -16,7 +16,6 @@ from framekeep.errors import (
     IndexUnavailableError,
     InputError,
     NotFoundError,
-    PrecisionError,
 )
 from framekeep.opening import (
     CHROMA_FOLDER,
@@ -29,6 +28,7 @@ from framekeep.opening import (
 from framekeep.settings import Settings, no_telemetry
 from framekeep.store.catalog import Catalog
 from framekeep.store.lock import WriterLock
+from framekeep.terms import Image, Images, Texts, listed, query_terms
 from framekeep.types import (
     DuplicateGroup,
     EncoderInfo,
@@ -39,7 +39,6 @@ from framekeep.types import (
     Problem,
     Query,
     RepairReport,
-    RgbImage,
     Term,
 )
 
@@ -49,13 +48,8 @@ if TYPE_CHECKING:
     from framekeep.search import Searcher
     from framekeep.store.vectors import VectorStore
 
-V = TypeVar("V")
 CATALOG_FILE = "catalog.sqlite3"
-EXCLUDE_WEIGHT = -0.5
 
-Texts = str | Sequence[str | tuple[str, float]]
-Image = str | Path | RgbImage
-Images = Image | Sequence[Image | tuple[Image, float]]
 Notice = Callable[[str], None]
 
 
@@ -234,10 +228,10 @@ class Library:
         when it is asked for again. Raises PrecisionError for an int8 that has not passed its
         check (see `check_precision`).
         """
-        from framekeep.reencode import reencode
+        from framekeep.reencode import reencode, require_checked
 
         info = replace(registry.describe(name, self._settings), precision=precision)
-        self._require_checked(info)
+        require_checked(self._catalog, info)
         encoder = registry.load_encoder(name, self._settings, precision=precision)
         with self._writing("encode again"):
             former = self.info.space
@@ -248,22 +242,6 @@ class Library:
             if former != encoder.info.space:
                 self._vectors.drop(former)
         self._encoder = encoder
-
-    def _require_checked(self, info: EncoderInfo) -> None:
-        if info.precision != "int8":
-            return
-        report = self._catalog.get_check(info.id, info.precision)
-        if report is None:
-            raise PrecisionError(
-                f"int8 has not been checked on your photos with {info.name} yet: run `framekeep "
-                f"library check int8` first."
-            )
-        if not report.passed:
-            raise PrecisionError(
-                f"int8 did not pass its check on your photos with {info.name}: mean cosine to "
-                f"fp32 {report.mean_cosine:.4f} (at least 0.99 wanted), top-10 overlap "
-                f"{report.top10_overlap:.2f} (at least 0.9 wanted). Stay with fp32."
-            )
 
     def check_precision(self, precision: str = "int8", sample: int = 200) -> PrecisionReport:
         """Compare a precision with fp32 on a sample of this library's photos; keep the figures.
@@ -303,12 +281,8 @@ class Library:
 
         Raises InputError for values that cannot be used, FilterError for `where`.
         """
-        terms = [Term("text", value, weight) for value, weight in _weighted(text)]
-        terms += [self._image_term(value, weight) for value, weight in _weighted(image)]
-        terms += [
-            Term("text", value, EXCLUDE_WEIGHT * weight) for value, weight in _weighted(exclude)
-        ]
-        return self.query(Query(tuple(terms), where, limit, offset))
+        terms = query_terms(text, image, exclude, self._read)
+        return self.query(Query(terms, where, limit, offset))
 
     def query(self, query: Query) -> list[Hit]:
         """Run a query; see `search`."""
@@ -347,24 +321,24 @@ class Library:
             raise NotFoundError(f"{path} is not in this library: add it first.")
         return found
 
-    def _image_term(self, image: Image, weight: float) -> Term:
-        if isinstance(image, str) and len(image) == 64 and self._catalog.media([image]):
-            return Term("media", image, weight)
-        if isinstance(image, str | Path):
-            image = self._read(Path(image).expanduser())
-        return Term("image", image, weight)
-
-    def _read(self, path: Path) -> RgbImage:
+    def _read(self, image: Image) -> Term:
+        """A query term from a picture, a file, or the id of a member."""
         from framekeep.media.images import read_photo
 
+        if not isinstance(image, str | Path):
+            return Term("image", image)
+        if isinstance(image, str) and len(image) == 64 and self._catalog.media([image]):
+            return Term("media", image)
+        path = Path(image).expanduser()
         if not path.is_file():
             raise NotFoundError(f"There is no file {path} to search with.")
-        return read_photo(
+        photo = read_photo(
             str(path),
             min_side_px=self.encoder.decode_side_px,
             max_pixels=self._settings.max_pixels,
             max_bytes=self._settings.max_bytes,
-        ).rgb
+        )
+        return Term("image", photo.rgb)
 
     def _searcher(self) -> Searcher:
         from framekeep.search import Searcher
@@ -398,8 +372,8 @@ class Library:
         ids = list(dict.fromkeys(self.media_id(member) for member in members))
         with self._writing("tag"):
             known = self._catalog.tag_counts()
-            self._catalog.add_tags(ids, settle_tags(_listed(add), known))
-            self._catalog.remove_tags(ids, settle_tags(_listed(remove), known))
+            self._catalog.add_tags(ids, settle_tags(listed(add), known))
+            self._catalog.remove_tags(ids, settle_tags(listed(remove), known))
         return len(ids)
 
     def tags(self) -> dict[str, int]:
@@ -474,14 +448,3 @@ class Library:
         return IngestLimits(
             self._settings.max_pixels, self._settings.max_bytes, self._settings.threads
         )
-
-
-def _listed(texts: str | Sequence[str]) -> list[str]:
-    return [texts] if isinstance(texts, str) else list(texts)
-
-
-def _weighted(values: V | Sequence[V | tuple[V, float]] | None) -> list[tuple[V, float]]:
-    if values is None:
-        return []
-    many = values if isinstance(values, list | tuple) else [values]
-    return [v if isinstance(v, tuple) else (v, 1.0) for v in many]

@@ -12,8 +12,10 @@ from framekeep.encoders.base import Encoder
 from framekeep.errors import MediaError, PrecisionError
 from framekeep.ingest import IngestLimits, Progress, Stores, encode_carefully
 from framekeep.media.images import read_photo
+from framekeep.store.catalog import Catalog
 from framekeep.store.repair import replay
 from framekeep.types import (
+    EncoderInfo,
     FileRecord,
     IngestEvent,
     PrecisionReport,
@@ -115,6 +117,24 @@ def check_precision(
         top10_overlap=_neighbour_overlap(reference, other),
         checked_at=datetime.now(UTC),
     )
+
+
+def require_checked(catalog: Catalog, info: EncoderInfo) -> None:
+    """Raise PrecisionError for an int8 that has not passed its check on this library's photos."""
+    if info.precision != "int8":
+        return
+    report = catalog.get_check(info.id, info.precision)
+    if report is None:
+        raise PrecisionError(
+            f"int8 has not been checked on your photos with {info.name} yet: run `framekeep "
+            f"library check int8` first."
+        )
+    if not report.passed:
+        raise PrecisionError(
+            f"int8 did not pass its check on your photos with {info.name}: mean cosine to "
+            f"fp32 {report.mean_cosine:.4f} (at least 0.99 wanted), top-10 overlap "
+            f"{report.top10_overlap:.2f} (at least 0.9 wanted). Stay with fp32."
+        )
 
 
 def _neighbour_overlap(reference: Vectors, other: Vectors) -> float:

@@ -157,10 +157,16 @@ class _Ingest:
         with closing(Spool(scan(paths, max_bytes=self.limits.max_bytes))) as spool:
             yield self.progress.event("scanning")
             yield from self._read_all(spool)
-        for record in self.catalog.mark_missing(paths, self.run_id):
-            yield self.progress.event("missing", record.path, record.reason, record.media_id)
+        yield from self._tell_missing(self.catalog.mark_missing(paths, self.run_id))
         self._clean_up()
         yield self.progress.event("done")
+
+    def _tell_missing(self, gone: Sequence[FileRecord]) -> Iterator[IngestEvent]:
+        """Tell what is gone; a file whose content now lies elsewhere was only moved."""
+        live = self.catalog.live_ids([record.media_id for record in gone if record.media_id])
+        for record in gone:
+            if record.media_id not in live:
+                yield self.progress.event("missing", record.path, record.reason, record.media_id)
 
     def _read_all(self, spool: Spool) -> Iterator[IngestEvent]:
         def to_read() -> Iterator[FoundFile | IngestEvent]:

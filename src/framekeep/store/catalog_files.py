@@ -89,10 +89,13 @@ class FilesPart:
         return list(gone.values())
 
     def problems(self, limit: int | None = None, offset: int = 0) -> list[Problem]:
-        """Files that are skipped, failed or missing, by path."""
+        """Files that are skipped, failed or missing, by path.
+
+        A file that is gone while its content lies elsewhere was moved, which is no problem.
+        """
         query = (
             sa.select(files.c.path, files.c.state, files.c.reason)
-            .where(files.c.state.in_(("skipped", "failed", "missing")))
+            .where(files.c.state.in_(("skipped", "failed", "missing")), ~_moved())
             .order_by(files.c.path)
             .limit(limit)
             .offset(offset)
@@ -101,9 +104,9 @@ class FilesPart:
             return [Problem(r.path, r.state, r.reason or "") for r in connection.execute(query)]
 
     def file_counts(self) -> dict[str, int]:
-        """How many files are in which state; states without a file are left out."""
+        """How many files are in which state, moved ones aside; empty states are left out."""
         count = sa.func.count().label("total")
-        query = sa.select(files.c.state, count).group_by(files.c.state)
+        query = sa.select(files.c.state, count).where(~_moved()).group_by(files.c.state)
         with self._db.read() as connection:
             return {row.state: row.total for row in connection.execute(query)}
 
@@ -162,6 +165,12 @@ def _under(root: str) -> sa.ColumnElement[bool]:
     start = root.rstrip(os.sep) + os.sep
     end = start[:-1] + chr(ord(os.sep) + 1)
     return sa.or_(files.c.path == root, sa.and_(files.c.path >= start, files.c.path < end))
+
+
+def _moved() -> sa.ColumnElement[bool]:
+    """A file that is gone while its content is still found at another path."""
+    elsewhere = sa.exists().where(media.c.media_id == files.c.media_id, media.c.state == LIVE)
+    return sa.and_(files.c.state == "missing", elsewhere)
 
 
 def _row(record: FileRecord, run_id: int) -> dict[str, object]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -18,12 +18,13 @@ from framekeep.errors import (
     NotFoundError,
 )
 from framekeep.opening import (
+    CATALOG_FILE,
     CHROMA_FOLDER,
-    Choice,
+    Notice,
     Progress,
-    choose_encoder,
-    open_index,
+    open_parts,
     settle_encoder,
+    stored_info,
 )
 from framekeep.settings import Settings, no_telemetry
 from framekeep.store.catalog import Catalog
@@ -47,10 +48,6 @@ if TYPE_CHECKING:
     from framekeep.ingest import IngestLimits, IngestTimings, Stores
     from framekeep.search import Searcher
     from framekeep.store.vectors import VectorStore
-
-CATALOG_FILE = "catalog.sqlite3"
-
-Notice = Callable[[str], None]
 
 
 class Library:
@@ -103,47 +100,10 @@ class Library:
         no_telemetry()
         settings = settings or Settings()
         folder = Path(path or settings.library).expanduser().absolute()
-        new = not (folder / CATALOG_FILE).exists()
-        if new and not create:
-            raise NotFoundError(
-                f"There is no library in {folder} yet: make one with `framekeep add FOLDER`."
-            )
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"A library is a folder, and {folder} is a file: name another place.")
-        folder.mkdir(parents=True, exist_ok=True)
-        chosen = choose_encoder(encoder, settings, progress) if new else None
-        with (
-            WriterLock(folder).hold("open", settings.lock_wait_s, notice) if new else nullcontext()
-        ):
-            catalog = Catalog.open(folder / CATALOG_FILE)
-            try:
-                if chosen is not None and catalog.get_meta("encoder_id") is None:
-                    settle_encoder(catalog, chosen.info, vectors or settings.vectors)
-                library = cls(folder, catalog, open_index(folder, catalog, vectors), settings)
-                library._take(encoder, chosen)
-            except BaseException:
-                catalog.close()
-                raise
+        parts = open_parts(folder, encoder, create, vectors, settings, progress, notice)
+        library = cls(folder, parts.catalog, parts.vectors, settings, parts.encoder)
+        library.notice = parts.sentence
         return library
-
-    def _take(self, encoder: str | Encoder | None, chosen: Choice | None) -> None:
-        """Keep an encoder that was passed in, and refuse one that does not fit the vectors."""
-        if chosen is not None:
-            self.notice = chosen.sentence
-            encoder = chosen.encoder
-        if encoder is None:
-            return
-        wanted = (
-            registry.describe(encoder, self._settings) if isinstance(encoder, str) else encoder.info
-        )
-        if wanted.id != self.info.id:
-            raise EncoderMismatchError(
-                f"The vectors in {self.path} come from {self.info.id}, not from {wanted.id}: open "
-                f"it without naming an encoder, or change it with `framekeep library encoder "
-                f"{wanted.name}`."
-            )
-        if not isinstance(encoder, str):
-            self._encoder = encoder
 
     def __enter__(self) -> Self:
         return self
@@ -164,13 +124,7 @@ class Library:
     @property
     def info(self) -> EncoderInfo:
         """The encoder that this library's vectors come from, without loading it."""
-        get = self._catalog.get_meta
-        return EncoderInfo(
-            get("encoder_name") or "",
-            get("encoder_id") or "",
-            int(get("encoder_dim") or 0),
-            get("encoder_precision") or "fp32",
-        )
+        return stored_info(self._catalog)
 
     @property
     def encoder(self) -> Encoder:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framekeep.encoders import registry
-from framekeep.errors import InputError, PrecisionError
+from framekeep.errors import EncoderMismatchError, InputError, NotFoundError, PrecisionError
 from framekeep.settings import Settings
 from framekeep.store.catalog import Catalog
 from framekeep.store.chroma import ChromaStore
+from framekeep.store.lock import WriterLock
 from framekeep.types import EncoderInfo
 
 if TYPE_CHECKING:
     from framekeep.encoders.base import Encoder
     from framekeep.store.vectors import VectorStore
 
+CATALOG_FILE = "catalog.sqlite3"
 CHROMA_FOLDER = "chroma"
 
+Notice = Callable[[str], None]
 Progress = Callable[[str, int, int | None], None]
 
 
@@ -31,6 +35,78 @@ class Choice:
     info: EncoderInfo
     encoder: Encoder | None = None
     sentence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a library is joined from; `encoder` only where one was passed in."""
+
+    catalog: Catalog
+    vectors: VectorStore
+    encoder: Encoder | None
+    sentence: str | None
+
+
+def open_parts(
+    folder: Path,
+    encoder: str | Encoder | None,
+    create: bool,
+    vectors: str | None,
+    settings: Settings,
+    progress: Progress | None,
+    notice: Notice | None,
+) -> Parts:
+    """Open or make the library in `folder`; see `Library.open`."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"A library is a folder, and {folder} is a file: name another place.")
+    new = not (folder / CATALOG_FILE).exists()
+    if new and not create:
+        raise NotFoundError(
+            f"There is no library in {folder} yet: make one with `framekeep add FOLDER`."
+        )
+    choice = choose_encoder(encoder, settings, progress) if new else None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise InputError(f"The library {folder} cannot be made: {exc.strerror}.") from exc
+    lock = WriterLock(folder).hold("framekeep open", settings.lock_wait_s, notice)
+    with lock if new else nullcontext():
+        catalog = Catalog.open(folder / CATALOG_FILE)
+        try:
+            if catalog.get_meta("encoder_id") is None:
+                choice = choice or choose_encoder(encoder, settings, progress)
+                settle_encoder(catalog, choice.info, vectors or settings.vectors)
+            elif encoder is not None:
+                check_fits(encoder, stored_info(catalog), folder, settings)
+            index = open_index(folder, catalog, vectors)
+        except BaseException:
+            catalog.close()
+            raise
+    given = encoder if not isinstance(encoder, str) else None
+    return Parts(catalog, index, given, choice.sentence if choice else None)
+
+
+def stored_info(catalog: Catalog) -> EncoderInfo:
+    """The encoder that a catalog's vectors come from."""
+    get = catalog.get_meta
+    return EncoderInfo(
+        get("encoder_name") or "",
+        get("encoder_id") or "",
+        int(get("encoder_dim") or 0),
+        get("encoder_precision") or "fp32",
+    )
+
+
+def check_fits(
+    encoder: str | Encoder, stored: EncoderInfo, folder: Path, settings: Settings
+) -> None:
+    """Raise EncoderMismatchError where an encoder is not the one of the library's vectors."""
+    wanted = registry.describe(encoder, settings) if isinstance(encoder, str) else encoder.info
+    if wanted.id != stored.id:
+        raise EncoderMismatchError(
+            f"The vectors in {folder} come from {stored.id}, not from {wanted.id}: open it without "
+            f"naming an encoder, or change it with `framekeep library encoder {wanted.name}`."
+        )
 
 
 def choose_encoder(

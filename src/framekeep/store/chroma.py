@@ -1,0 +1,387 @@
+"""The vector index on Chroma: in a folder of its own, or on a server. Only this file imports it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from framekeep.errors import FramekeepError, IndexUnavailableError, StoreError
+from framekeep.settings import no_telemetry
+from framekeep.store.database import pages
+from framekeep.types import Vectors
+
+HNSW = {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 200}
+"""Chosen for recall; building stays far quicker than encoding. Malkov & Yashunin 2016."""
+
+WRITE_PAGE = 2048
+"""Vectors per request; Chroma takes at most 5,461 where SQLite is old, and says so itself."""
+ID_PAGE = 5000
+"""Ids per request: Chroma puts each into one SQL variable, of which SQLite allows 32,766."""
+QUERY_ID_PAGE = 100_000
+"""Ids a query is restricted to, per request: about 7 MB on the wire, a server takes 40."""
+
+_UNKNOWN_ID = "Error finding id"
+
+
+@dataclass
+class _Session:
+    """One open client; closed when it was replaced and its last user is done."""
+
+    client: Any
+    release: Callable[[], None]
+    users: int = 0
+    retired: bool = False
+
+    def close_if_idle(self) -> None:
+        if self.retired and self.users == 0:
+            self.client.close()
+            self.release()
+
+
+class ChromaStore:
+    """A `VectorStore` on Chroma; thread-safe, and opened at first use.
+
+    One collection per space and namespace; several libraries share a server by namespace.
+    """
+
+    def __init__(self, place: str, folder: Path | None, namespace: str) -> None:
+        self._place = place
+        self._folder = folder
+        self._namespace = namespace
+        self._lock = threading.RLock()
+        self._session: _Session | None = None
+
+    @classmethod
+    def local(cls, folder: Path) -> ChromaStore:
+        """An index in a folder of this machine, made when the first space is created."""
+        return cls(str(folder), Path(folder), "")
+
+    @classmethod
+    def server(cls, url: str, namespace: str = "") -> ChromaStore:
+        """An index on a Chroma server, such as "http://127.0.0.1:8000".
+
+        Raises StoreError for what is no http or https address.
+        """
+        try:
+            parts = urlsplit(url)
+            usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            raise StoreError(f"{url!r} is not the address of a server, as http://127.0.0.1:8000.")
+        return cls(url, None, namespace)
+
+    def spaces(self) -> list[str]:
+        """The spaces that exist, sorted."""
+        if self._absent():
+            return []
+        with self._client() as client:
+            return sorted(str(c.metadata["space"]) for c in self._collections(client))
+
+    def create(self, space: str, dim: int) -> None:
+        """Make the space if it does not exist yet; StoreError where it has another dimension."""
+        with self._client() as client:
+            found = self._find(client, space)
+            if found is None:
+                client.create_collection(
+                    self._name(space),
+                    metadata={"space": space, "namespace": self._namespace, "dim": dim},
+                    configuration={"hnsw": HNSW},
+                    embedding_function=None,  # its default would download a model
+                )
+                return
+            has = int(found.metadata["dim"])
+            if has != dim:
+                raise StoreError(f"The space {space} has vectors of {has} numbers, not {dim}.")
+
+    def drop(self, space: str) -> None:
+        """Remove the space and its vectors; nothing happens if there is none."""
+        if self._absent():
+            return
+        with self._client() as client:
+            if self._find(client, space) is not None:
+                client.delete_collection(self._name(space))
+
+    def count(self, space: str) -> int:
+        """How many vectors the space holds."""
+        with self._reading(space) as collection:
+            return 0 if collection is None else int(collection.count())
+
+    def ids(self, space: str) -> Iterator[list[str]]:
+        """All ids, in pages; nobody may write meanwhile."""
+        offset = 0
+        while True:
+            with self._reading(space) as collection:
+                if collection is None:
+                    return
+                found = collection.get(limit=ID_PAGE, offset=offset, include=[])["ids"]
+            if not found:
+                return
+            yield list(found)
+            offset += len(found)
+
+    def get(self, space: str, ids: Sequence[str]) -> dict[str, Vectors]:
+        """The stored vectors, each (dim,) float32, of those ids that exist."""
+        rows: dict[str, Vectors] = {}
+        with self._reading(space) as collection:
+            if collection is None:
+                return rows
+            for page in pages(list(dict.fromkeys(ids)), WRITE_PAGE):
+                found = collection.get(ids=list(page), include=["embeddings"])
+                for media_id, row in zip(found["ids"], found["embeddings"], strict=True):
+                    rows[media_id] = np.asarray(row, dtype=np.float32)
+        return rows
+
+    def upsert(self, space: str, ids: Sequence[str], vectors: Vectors) -> None:
+        """Add or replace vectors (N, dim) under their ids; any N. Durable when it returns."""
+        with self._client() as client:
+            collection = self._find(client, space)
+            if collection is None:
+                raise StoreError(f"There is no space {space}; create it before adding to it.")
+            dim = int(collection.metadata["dim"])
+            if vectors.shape != (len(ids), dim):
+                raise StoreError(
+                    f"The space {space} takes {len(ids)} vectors of {dim} numbers, "
+                    f"not an array of shape {vectors.shape}."
+                )
+            # Chroma refuses an id twice in one request: the last one counts.
+            last = {media_id: row for row, media_id in enumerate(ids)}
+            step = min(WRITE_PAGE, int(client.get_max_batch_size()))
+            for page in pages(list(last.items()), step):
+                collection.upsert(
+                    ids=[media_id for media_id, _ in page],
+                    embeddings=np.asarray(vectors[[row for _, row in page]], dtype=np.float32),
+                )
+
+    def delete(self, space: str, ids: Sequence[str]) -> None:
+        """Remove vectors; unknown ids are no error."""
+        with self._reading(space) as collection:
+            if collection is not None:
+                for page in pages(list(dict.fromkeys(ids)), WRITE_PAGE):
+                    collection.delete(ids=list(page))
+
+    def query(
+        self, space: str, vector: Vectors, limit: int, ids: Sequence[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """The nearest vectors to the unit vector (dim,), as (id, cosine), best first.
+
+        With `ids`, only among those; ids that the index does not hold cost a second look.
+        """
+        with self._reading(space) as collection:
+            if collection is None:
+                return []
+            dim = int(collection.metadata["dim"])
+            if vector.shape != (dim,):
+                raise StoreError(
+                    f"The space {space} has vectors of {dim} numbers, "
+                    f"and the query is of shape {vector.shape}."
+                )
+            if ids is None:
+                return _nearest(collection, vector, limit, None)
+            hits: list[tuple[str, float]] = []
+            for page in pages(list(dict.fromkeys(ids)), QUERY_ID_PAGE):
+                hits.extend(_nearest_known(collection, vector, limit, page))
+        return sorted(hits, key=lambda hit: -hit[1])[:limit]
+
+    def reopen(self) -> None:
+        """See what other processes have written since this store was opened.
+
+        A local client keeps what it has read (chroma-core/chroma #3792), so the next use opens
+        a new one. Queries under way in other threads finish on the old one.
+        """
+        if self._folder is not None:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of files and connections; the next use opens them again."""
+        with self._lock:
+            session, self._session = self._session, None
+            if session is not None:
+                session.retired = True
+                session.close_if_idle()
+
+    def reset(self) -> None:
+        """Remove all spaces, even where the index cannot be opened any more; used by repair."""
+        if self._folder is None:
+            for space in self.spaces():
+                self.drop(space)
+            return
+        self.close()
+        try:
+            if self._folder.exists():
+                shutil.rmtree(self._folder)
+        except OSError as exc:
+            raise IndexUnavailableError(
+                f"The damaged vector index {self._place} cannot be removed: {exc.strerror}; "
+                "remove that folder yourself and run `framekeep repair` again."
+            ) from exc
+
+    def _name(self, space: str) -> str:
+        key = f"{self._namespace}\n{space}" if self._namespace else space
+        return "fk-" + hashlib.sha256(key.encode()).hexdigest()[:32]
+
+    def _absent(self) -> bool:
+        """True where reading would make the folder of an index that has nothing yet."""
+        return self._folder is not None and not (self._folder / "chroma.sqlite3").exists()
+
+    def _collections(self, client: Any) -> list[Any]:
+        mine, offset, step = [], 0, 500
+        while found := client.list_collections(limit=step, offset=offset):
+            mine += [
+                c
+                for c in found
+                if c.name.startswith("fk-")
+                and (c.metadata or {}).get("namespace") == self._namespace
+            ]
+            offset += len(found)
+        return mine
+
+    def _find(self, client: Any, space: str) -> Any | None:
+        from chromadb.errors import NotFoundError
+
+        try:
+            return client.get_collection(self._name(space), embedding_function=None)
+        except NotFoundError:
+            return None
+
+    @contextmanager
+    def _reading(self, space: str) -> Iterator[Any | None]:
+        if self._absent():
+            yield None
+            return
+        with self._client() as client:
+            yield self._find(client, space)
+
+    @contextmanager
+    def _client(self) -> Iterator[Any]:
+        """The open client, kept open as long as it is in use here; errors put into words."""
+        with self._mapped():
+            with self._lock:
+                if self._session is None:
+                    self._session = self._open()
+                session = self._session
+                session.users += 1
+            try:
+                yield session.client
+            finally:
+                with self._lock:
+                    session.users -= 1
+                    session.close_if_idle()
+
+    def _open(self) -> _Session:
+        no_telemetry()
+        import chromadb
+        from chromadb.config import Settings
+
+        # Without _env_file, Chroma would read whatever .env the user happens to stand in.
+        settings = Settings(_env_file=None, anonymized_telemetry=False)
+        if self._folder is not None:
+            path, release = _own_spelling(self._folder)
+            try:
+                return _Session(chromadb.PersistentClient(path, settings=settings), release)
+            except BaseException:
+                release()
+                raise
+        parts = urlsplit(self._place)
+        ssl = parts.scheme == "https"
+        client = chromadb.HttpClient(
+            host=parts.hostname or "",
+            port=parts.port or (443 if ssl else 8000),
+            ssl=ssl,
+            settings=settings,
+        )
+        return _Session(client, lambda: None)
+
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        try:
+            yield
+        except (FramekeepError, GeneratorExit, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as exc:  # Chroma's Rust core panics outside of Exception
+            raise self._in_words(exc) from exc
+
+    def _in_words(self, exc: BaseException) -> StoreError:
+        lines = str(exc).strip().splitlines()
+        said = (lines[0] if lines else type(exc).__name__)[:200].rstrip(".")
+        kind = f"{type(exc).__module__}.{type(exc).__name__}"
+        if "disk is full" in said or "No space left" in said:
+            return StoreError(f"The disk that holds the vector index {self._place} is full.")
+        if kind in ("chromadb.errors.InvalidArgumentError", "chromadb.errors.InvalidDimension"):
+            return StoreError(f"The vector index {self._place} refused a request: {said}.")
+        if self._folder is None:
+            return IndexUnavailableError(
+                f"The Chroma server {self._place} cannot be used ({said}); check that it runs "
+                "at this address, and where it lost its data, `framekeep repair` rebuilds it."
+            )
+        return IndexUnavailableError(
+            f"The vector index {self._place} cannot be read ({said}); "
+            "`framekeep repair` rebuilds it."
+        )
+
+
+def _nearest_known(
+    collection: Any, vector: Vectors, limit: int, ids: Sequence[str]
+) -> list[tuple[str, float]]:
+    """Chroma fails for an id that it does not hold: then leave those out."""
+    from chromadb.errors import ChromaError
+
+    try:
+        return _nearest(collection, vector, limit, ids)
+    except ChromaError as exc:
+        if _UNKNOWN_ID not in str(exc):
+            raise
+    held: list[str] = []
+    for page in pages(ids, ID_PAGE):
+        held += collection.get(ids=list(page), include=[])["ids"]
+    return _nearest(collection, vector, limit, held)
+
+
+def _nearest(
+    collection: Any, vector: Vectors, limit: int, ids: Sequence[str] | None
+) -> list[tuple[str, float]]:
+    if limit < 1 or (ids is not None and not ids):
+        return []
+    found = collection.query(
+        query_embeddings=np.asarray(vector, dtype=np.float32)[None],
+        n_results=limit if ids is None else min(limit, len(ids)),
+        ids=None if ids is None else list(ids),
+        include=["distances"],
+    )
+    return [
+        (i, 1.0 - float(d)) for i, d in zip(found["ids"][0], found["distances"][0], strict=True)
+    ]
+
+
+_spellings: dict[str, set[int]] = {}
+_spellings_lock = threading.Lock()
+
+
+def _own_spelling(folder: Path) -> tuple[str, Callable[[], None]]:
+    """The folder's path in a spelling that no other open client of this process uses.
+
+    Chroma shares one system among all clients of the same path, which is how a reader misses
+    what others write; another spelling of the path gives a system of our own, which `close`
+    stops at once and which leaves other users of Chroma in this process alone.
+    """
+    base = str(folder.absolute())
+    with _spellings_lock:
+        used = _spellings.setdefault(base, set())
+        number = next(n for n in range(1, len(used) + 2) if n not in used)
+        used.add(number)
+
+    def release() -> None:
+        with _spellings_lock:
+            used.discard(number)
+
+    return base + (os.sep + ".") * number, release

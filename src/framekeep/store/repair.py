@@ -1,0 +1,153 @@
+"""Bringing the vector index in line with the catalog, without encoding anything again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from framekeep.errors import IndexUnavailableError, StoreError
+from framekeep.store.catalog import Catalog
+from framekeep.store.vectors import VectorStore
+from framekeep.types import RepairReport, Vectors
+
+PAGE = 2048
+TOLERANCE = 1e-6
+"""How far a number in the index may be from the catalog's; an index may renormalise in float32."""
+
+PROBE_COSINE = 0.999
+
+
+def replay(catalog: Catalog, vectors: VectorStore, space: str) -> None:
+    """Finish what a crash cut short: called by a writer before it starts, quick when all is well.
+
+    The index gets the vectors that it has not acknowledged and loses those of media that are not
+    live. Where its size then differs from the ledger's, it lost data (its folder was removed, a
+    disk failed), and a full repair follows.
+    """
+    stale = catalog.stale(space)
+    for ids in _pages(stale):
+        vectors.delete(space, ids)
+        catalog.mark_unindexed(space, ids)
+    unindexed = catalog.unindexed(space)
+    for ids in _pages(unindexed):
+        held, rows = catalog.get_vectors(space, ids)
+        vectors.create(space, rows.shape[1])
+        vectors.upsert(space, held, rows)
+        catalog.mark_indexed(space, held)
+    changed = bool(stale or unindexed)
+    if vectors.count(space) != catalog.count_indexed(space):
+        changed |= not repair(catalog, vectors, space).clean
+    if changed:
+        catalog.bump_generation()
+
+
+def check_index(catalog: Catalog, vectors: VectorStore, space: str) -> None:
+    """Raise IndexUnavailableError where the catalog knows an index of which nothing is there."""
+    if catalog.count_indexed(space) and not vectors.count(space):
+        raise IndexUnavailableError(
+            "The vector index of this library is gone or empty, though its catalog has vectors; "
+            "`framekeep repair` rebuilds it."
+        )
+
+
+def repair(
+    catalog: Catalog, vectors: VectorStore, space: str, dim: int | None = None
+) -> RepairReport:
+    """Compare every vector of the catalog's live media with the index, and mend differences.
+
+    Rebuilds the index where it cannot be opened. Memory is bounded by a page; the caller holds
+    the writer lock. Raises IndexUnavailableError where even a fresh index cannot be written.
+    """
+    width = _width(catalog, space) or dim
+    if width is None:
+        return RepairReport()
+    try:
+        vectors.reopen()
+        report = _compare(catalog, vectors, space, width, probe=True)
+    except IndexUnavailableError:
+        _reset(catalog, vectors, space)
+        report = _compare(catalog, vectors, space, width, probe=False)
+    if not report.clean:
+        catalog.bump_generation()
+    return report
+
+
+def _compare(
+    catalog: Catalog, vectors: VectorStore, space: str, dim: int, probe: bool
+) -> RepairReport:
+    try:
+        vectors.create(space, dim)
+    except IndexUnavailableError:
+        raise
+    except StoreError:  # it is there with another dimension, so nothing in it can be right
+        vectors.drop(space)
+        vectors.create(space, dim)
+    removed = _remove_strangers(catalog, vectors, space)
+    checked = added = replaced = 0
+    catalog.mark_unindexed(space, catalog.stale(space))
+    for ids, rows in catalog.vector_pages(space, live_only=True, page=PAGE):
+        held = vectors.get(space, ids)
+        lacking = [n for n, media_id in enumerate(ids) if media_id not in held]
+        wrong = [
+            n
+            for n, media_id in enumerate(ids)
+            if media_id in held and not _same(held[media_id], rows[n])
+        ]
+        mend = lacking + wrong
+        if mend:
+            vectors.upsert(space, [ids[n] for n in mend], rows[mend])
+        if probe:
+            _probe(vectors, space, rows[0])
+        catalog.mark_indexed(space, ids)
+        checked, added, replaced = checked + len(ids), added + len(lacking), replaced + len(wrong)
+    return RepairReport(checked=checked, added=added, replaced=replaced, removed=removed)
+
+
+def _remove_strangers(catalog: Catalog, vectors: VectorStore, space: str) -> int:
+    """Take out what the catalog does not want in the index; returns how many."""
+    strangers: list[str] = []
+    # Collected first: deleting while paging would skip some. Ids only, and few of them.
+    for ids in vectors.ids(space):
+        wanted = catalog.live_ids(ids) & catalog.have_vectors(space, ids)
+        strangers += [media_id for media_id in ids if media_id not in wanted]
+    for ids in _pages(strangers):
+        vectors.delete(space, ids)
+        catalog.mark_unindexed(space, ids)
+    return len(strangers)
+
+
+def _probe(vectors: VectorStore, space: str, row: Vectors) -> None:
+    """Raise IndexUnavailableError where the index holds a vector but does not find it."""
+    best = vectors.query(space, row, 1)
+    if not best or best[0][1] < PROBE_COSINE * float(row @ row):
+        raise IndexUnavailableError(
+            f"The index does not find the vectors that it holds in {space}."
+        )
+
+
+def _reset(catalog: Catalog, vectors: VectorStore, space: str) -> None:
+    """Empty an index that cannot be used; one that can start afresh does so by `reset`."""
+    reset = getattr(vectors, "reset", None)
+    if reset is None:
+        vectors.drop(space)
+        catalog.mark_unindexed(space)
+        return
+    reset()
+    for each in catalog.spaces():
+        catalog.mark_unindexed(each)  # the other spaces are filled by `replay` when next written
+
+
+def _same(held: Vectors, row: Vectors) -> bool:
+    return held.shape == row.shape and bool(np.abs(held - row).max() <= TOLERANCE)
+
+
+def _width(catalog: Catalog, space: str) -> int | None:
+    for _, rows in catalog.vector_pages(space, live_only=False, page=1):
+        return int(rows.shape[1])
+    return None
+
+
+def _pages(ids: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(ids), PAGE):
+        yield list(ids[start : start + PAGE])

@@ -1,0 +1,185 @@
+"""Finding files: folders, files and glob patterns, one record per file, memory flat."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from framekeep.errors import InputError, MediaError
+
+PICTURE_SUFFIXES = frozenset(
+    [
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".png",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".heic",
+        ".heif",
+        ".avif",
+        ".dng",
+        ".cr2",
+        ".cr3",
+        ".nef",
+        ".arw",
+        ".raf",
+        ".rw2",
+        ".orf",
+        ".pef",
+        ".srw",
+    ]
+)
+RUBBISH = frozenset(
+    ["thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information"]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """One path a scan came upon; `problem` says why it cannot be read, if that is known already."""
+
+    path: str
+    bytes: int
+    mtime_ns: int
+    problem: str | None = None
+
+
+def resolve_roots(
+    paths: Sequence[str | Path], known: Callable[[str], bool] | None = None
+) -> list[str]:
+    """Absolute paths of what to scan: patterns are expanded, repeats and nested ones left out.
+
+    A path that is not there is kept where `known` says that it was once, so that its files can
+    be marked missing. Raises InputError for any other path that matches nothing.
+    """
+    roots: list[str] = []
+    for path in paths:
+        absolute = os.path.abspath(os.path.expanduser(path))
+        if os.path.lexists(absolute) or (known and known(absolute)):
+            roots.append(absolute)
+            continue
+        matches = sorted(glob.glob(absolute, recursive=True)) if glob.has_magic(absolute) else []
+        if not matches:
+            raise InputError(f"There is no file or folder {path}: check the spelling.")
+        roots.extend(matches)
+    return list(dict.fromkeys(roots))
+
+
+def scan(roots: Sequence[str | Path], *, max_bytes: int = 1_000_000_000) -> Iterator[FoundFile]:
+    """Walk the roots and tell every file once, in order.
+
+    Inside folders, names that begin with a dot and what operating systems leave behind are
+    passed over. Linked folders are followed, each real folder once.
+    """
+    walk = _Walk(max_bytes)
+    for root in roots:
+        yield from walk.root(os.path.abspath(root))
+
+
+class _Walk:
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._folders: set[tuple[int, int]] = set()
+        self._roots: set[str] = set()
+
+    def root(self, path: str) -> Iterator[FoundFile]:
+        """Everything at or under one root, which may be gone."""
+        if path in self._roots or not os.path.lexists(path):
+            return
+        self._roots.add(path)
+        if os.path.isdir(path):
+            yield from self._folder(path, ())
+        elif not self._seen_in_folder(path):
+            yield self._file(path)
+
+    def _seen_in_folder(self, path: str) -> bool:
+        parent = os.stat(os.path.dirname(path))
+        return (parent.st_dev, parent.st_ino) in self._folders
+
+    def _folder(self, path: str, above: tuple[tuple[int, int], ...]) -> Iterator[FoundFile]:
+        try:
+            status = os.stat(path)
+            identity = (status.st_dev, status.st_ino)
+            if identity in above:
+                yield _problem(
+                    path, "This link leads back to a folder above it; it was not followed."
+                )
+                return
+            if identity in self._folders:
+                return
+            self._folders.add(identity)
+            with os.scandir(path) as entries:
+                ordered = sorted(entries, key=lambda entry: entry.name)
+        except OSError as exc:
+            yield _problem(path, f"The folder cannot be read: {_words(exc)}.")
+            return
+        if os.path.splitext(path)[1].lower() in PICTURE_SUFFIXES:
+            yield _problem(
+                path, "This is a folder with a picture's name; the files in it were added."
+            )
+        for entry in ordered:
+            if entry.name.startswith(".") or entry.name.lower() in RUBBISH:
+                continue
+            if os.path.isdir(entry.path):
+                yield from self._folder(entry.path, (*above, identity))
+            elif entry.path not in self._roots:
+                yield self._file(entry.path)
+
+    def _file(self, path: str) -> FoundFile:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        if shown != path:
+            return _problem(
+                shown, "The file's name or folder is not valid UTF-8: rename it, then add it again."
+            )
+        try:
+            status = os.stat(path)
+        except OSError as exc:
+            if exc.errno == errno.ELOOP:
+                return _problem(path, "This link leads back to itself.")
+            if os.path.islink(path):
+                return _problem(path, "This link leads to a file that is not there.")
+            return _problem(path, f"The file cannot be read: {_words(exc)}.")
+        found = FoundFile(path, status.st_size, status.st_mtime_ns)
+        return replace(found, problem=self._hindrance(path, status))
+
+    def _hindrance(self, path: str, status: os.stat_result) -> str | None:
+        if not stat.S_ISREG(status.st_mode):
+            return "This is not a file but a pipe, a socket or a device; it was not opened."
+        if status.st_size == 0:
+            return "The file is empty (0 bytes)."
+        if status.st_size > self.max_bytes:
+            return (
+                f"The file has {status.st_size / 1e6:,.0f} MB, more than the limit of "
+                f"{self.max_bytes / 1e6:,.0f} MB (FRAMEKEEP_MAX_BYTES)."
+            )
+        if not os.access(path, os.R_OK):
+            return "The file cannot be read: permission denied."
+        return None
+
+
+def _problem(path: str, reason: str) -> FoundFile:
+    shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return FoundFile(shown, 0, 0, reason)
+
+
+def _words(exc: OSError) -> str:
+    return (exc.strerror or type(exc).__name__).lower()
+
+
+def content_id(path: str) -> str:
+    """The SHA-256 of a file's bytes as 64 hex digits. Raises MediaError where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as exc:
+        raise MediaError(f"The file cannot be read: {_words(exc)}.") from exc

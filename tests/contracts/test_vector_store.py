@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framekeep.errors import IndexUnavailableError, StoreError
+from framekeep.errors import StoreError
 from framekeep.store.chroma import ChromaStore
 from framekeep.store.vectors import VectorStore
 from framekeep.testing import MemoryVectorStore
@@ -51,19 +51,16 @@ def chroma_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             env={**os.environ, "ANONYMIZED_TELEMETRY": "False", "DO_NOT_TRACK": "1"},
         )
     try:
-        url = f"http://127.0.0.1:{port}"
-        store = ChromaStore.server(url)
         for _ in range(300):
             try:
-                store.spaces()
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 break
-            except IndexUnavailableError:
+            except OSError:
                 assert server.poll() is None, log.read_text()
                 time.sleep(0.1)
         else:
             pytest.fail(f"chroma run did not answer: {log.read_text()}")
-        store.close()
-        yield url
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.kill()
         server.wait()
@@ -255,8 +252,9 @@ def test_long_lists_are_paged(store: VectorStore) -> None:
     found = store.get(SPACE, ids)
     assert len(found) == 7000
     np.testing.assert_allclose(found[ids[6999]], rows[6999], atol=1e-6)
-    hits = store.query(SPACE, rows[0], 3, ids)
-    assert ids[0] in [i for i, _ in hits]
+    hits = store.query(SPACE, rows[3500], 3, ids)
+    assert len(hits) == 3
+    assert min(score for _, score in hits) > 0.9999
     store.delete(SPACE, ids[10:])
     assert store.count(SPACE) == 10
 
@@ -295,7 +293,7 @@ def test_queries_in_threads_survive_reopening(store: VectorStore) -> None:
             try:
                 if store.query(SPACE, rows[n], 1)[0][0] != ids[n]:
                     wrong.append(n)
-            except Exception as exc:
+            except StoreError as exc:
                 wrong.append(exc)
 
     threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(4)]

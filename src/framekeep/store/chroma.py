@@ -226,6 +226,17 @@ class ChromaStore:
                 "remove that folder yourself and run `framekeep repair` again."
             ) from exc
 
+    @contextmanager
+    def plain(self, name: str) -> Iterator[Any]:
+        """Chroma's own collection `name`, made if it is new, for metadata beside vectors.
+
+        No space of this store; `framekeep.seed` keeps the first version's segments in it.
+        """
+        with self._client() as client:
+            yield client.get_or_create_collection(
+                name, configuration={"hnsw": HNSW}, embedding_function=None
+            )
+
     def _name(self, space: str) -> str:
         key = f"{self._namespace}\n{space}" if self._namespace else space
         return "fk-" + hashlib.sha256(key.encode()).hexdigest()[:32]
@@ -300,7 +311,7 @@ class ChromaStore:
             ssl=ssl,
             settings=settings,
         )
-        return _Session(client, lambda: None)
+        return _Session(client, lambda: _hang_up(client))
 
     @contextmanager
     def _mapped(self) -> Iterator[None]:
@@ -361,6 +372,14 @@ def _nearest(
     return [
         (i, 1.0 - float(d)) for i, d in zip(found["ids"][0], found["distances"][0], strict=True)
     ]
+
+
+def _hang_up(client: Any) -> None:
+    """Close the connections, which Chroma's own `close` leaves to the garbage collector."""
+    for each in (client, getattr(client, "_admin_client", None)):
+        session = getattr(getattr(each, "_server", None), "_session", None)
+        if session is not None:
+            session.close()
 
 
 _spellings: dict[str, set[int]] = {}

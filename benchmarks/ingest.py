@@ -60,11 +60,11 @@ def make_photo(path: Path, seed: int) -> None:
             box = (left, top, left + width * 3 // 4, top + height * 3 // 4)
             layers.append(image.convert("RGB").resize(size_wh, Image.Resampling.BICUBIC, box))
     blended = np.asarray(Image.blend(*layers, float(rng.uniform(0, 0.35))), np.int16)
-    tile = rng.normal(0, rng.uniform(2, 6), (512, 512, 1)).astype(np.int16)
+    tile = rng.normal(0, rng.uniform(3, 8), (512, 512, 1)).astype(np.int16)
     repeats = (-(-size_wh[1] // 512), -(-size_wh[0] // 512), 1)
     noise = np.tile(tile, repeats)[: size_wh[1], : size_wh[0]]
     noisy = np.clip(blended + noise, 0, 255).astype(np.uint8)
-    Image.fromarray(noisy).save(path, quality=int(rng.integers(86, 94)))
+    Image.fromarray(noisy).save(path, quality=int(rng.integers(88, 95)))
 
 
 def make_copies(photos: Path, folder: Path, count: int) -> None:

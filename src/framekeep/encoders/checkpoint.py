@@ -1,0 +1,459 @@
+"""Read a CLIP checkpoint in any of three dialects into one set of names.
+
+The dialects are OpenAI's TorchScript archive, the names of transformers' CLIPModel, and
+open_clip's. The architecture is read from the tensors' shapes. Two things shapes do not tell,
+the activation and the number of heads, come from a ``config.json`` or ``open_clip_config.json``
+beside the file; without one each dialect's own default holds: quick_gelu for OpenAI's and
+transformers', gelu for open_clip's, and 64 channels per head.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from framekeep.errors import WeightsError
+
+if TYPE_CHECKING:
+    import torch
+
+Activation = Literal["quick_gelu", "gelu"]
+Dialect = Literal["openai", "transformers", "open_clip"]
+Shapes = Mapping[str, tuple[int, ...]]
+
+_SIDECARS = ("open_clip_config.json", "config.json")
+_HEAD_WIDTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ClipArch:
+    """The sizes of a CLIP model: widths in channels, `patch` and `image_px` in pixels a side."""
+
+    vision_width: int
+    vision_layers: int
+    vision_heads: int
+    vision_mlp: int
+    patch: int
+    image_px: int
+    text_width: int
+    text_layers: int
+    text_heads: int
+    text_mlp: int
+    context: int
+    vocab: int
+    embed_dim: int
+    activation: Activation
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A whole model: `tensors` float32 on the CPU, under the names of `clip_torch.Clip`."""
+
+    arch: ClipArch
+    tensors: dict[str, torch.Tensor]
+    dialect: Dialect
+
+
+def peek_arch(path: Path, activation: Activation | None = None) -> ClipArch:
+    """Read the architecture; a safetensors file is neither read whole nor is torch imported.
+
+    `activation` wins over what the file's surroundings say. Raises WeightsError for a file that
+    is missing, damaged, incomplete or not a CLIP checkpoint.
+    """
+    path = Path(path)
+    if _is_safetensors(path):
+        shapes: Shapes = _safetensors_shapes(path)
+        archive = False
+    else:
+        tensors, archive = _load_torch_file(path)
+        shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+    arch, _dialect, _table = _understand(path, shapes, archive, activation)
+    return arch
+
+
+def read_checkpoint(path: Path, activation: Activation | None = None) -> Checkpoint:
+    """Read a checkpoint whole.
+
+    A TorchScript archive is opened by torch itself, so its SHA-256 is to be verified before.
+    Pickled state dicts are read with ``weights_only=True``: nothing in them is run. Raises
+    WeightsError for a file that is missing, damaged, incomplete or not a CLIP checkpoint.
+    """
+    path = Path(path)
+    if _is_safetensors(path):
+        from safetensors.torch import load_file
+
+        try:
+            tensors, archive = cast("dict[str, torch.Tensor]", load_file(path)), False
+        except Exception as exc:
+            raise _damaged(path) from exc
+    else:
+        tensors, archive = _load_torch_file(path)
+    shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+    arch, dialect, table = _understand(path, shapes, archive, activation)
+    ours = {name: _gather(tensors, source) for name, source in table.items()}
+    for name, tensor in ours.items():
+        if not bool(tensor.isfinite().all()):
+            raise WeightsError(
+                f"{path}: the tensor {table[name].keys[0]!r} holds values that are not numbers; "
+                "fetch the file again."
+            )
+    return Checkpoint(arch, ours, dialect)
+
+
+# --- names -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where one of our tensors comes from: keys joined along axis 0, then transposed or not."""
+
+    keys: tuple[str, ...]
+    transposed: bool = False
+
+
+_PER_DIALECT: dict[str, dict[str, str]] = {
+    # our name -> the key in OpenAI's and open_clip's files
+    "openai": {
+        "vision.class_token": "visual.class_embedding",
+        "vision.positions": "visual.positional_embedding",
+        "vision.patches.weight": "visual.conv1.weight",
+        "vision.norm_in": "visual.ln_pre",
+        "vision.norm_out": "visual.ln_post",
+        "vision.projection.weight": "visual.proj",
+        "text.tokens.weight": "token_embedding.weight",
+        "text.positions": "positional_embedding",
+        "text.norm_out": "ln_final",
+        "text.projection.weight": "text_projection",
+    },
+    "transformers": {
+        "vision.class_token": "vision_model.embeddings.class_embedding",
+        "vision.positions": "vision_model.embeddings.position_embedding.weight",
+        "vision.patches.weight": "vision_model.embeddings.patch_embedding.weight",
+        "vision.norm_in": "vision_model.pre_layrnorm",
+        "vision.norm_out": "vision_model.post_layernorm",
+        "vision.projection.weight": "visual_projection.weight",
+        "text.tokens.weight": "text_model.embeddings.token_embedding.weight",
+        "text.positions": "text_model.embeddings.position_embedding.weight",
+        "text.norm_out": "text_model.final_layer_norm",
+        "text.projection.weight": "text_projection.weight",
+    },
+}
+_BLOCKS = {
+    "openai": {"vision": "visual.transformer.resblocks", "text": "transformer.resblocks"},
+    "transformers": {"vision": "vision_model.encoder.layers", "text": "text_model.encoder.layers"},
+}
+_IN_BLOCK: dict[str, dict[str, tuple[str, ...]]] = {
+    "openai": {
+        "norm_1": ("ln_1.{}",),
+        "qkv": ("attn.in_proj_{}",),
+        "out": ("attn.out_proj.{}",),
+        "norm_2": ("ln_2.{}",),
+        "up": ("mlp.c_fc.{}",),
+        "down": ("mlp.c_proj.{}",),
+    },
+    "transformers": {
+        "norm_1": ("layer_norm1.{}",),
+        "qkv": ("self_attn.q_proj.{}", "self_attn.k_proj.{}", "self_attn.v_proj.{}"),
+        "out": ("self_attn.out_proj.{}",),
+        "norm_2": ("layer_norm2.{}",),
+        "up": ("mlp.fc1.{}",),
+        "down": ("mlp.fc2.{}",),
+    },
+}
+
+
+def _family(dialect: Dialect) -> str:
+    return "transformers" if dialect == "transformers" else "openai"
+
+
+def _key_table(dialect: Dialect, vision_layers: int, text_layers: int) -> dict[str, _Source]:
+    """Each of our tensor names with the keys it comes from in a file of `dialect`."""
+    family = _family(dialect)
+    table: dict[str, _Source] = {}
+    for ours, theirs in _PER_DIALECT[family].items():
+        if ".norm_" in ours:
+            for part in ("weight", "bias"):
+                table[f"{ours}.{part}"] = _Source((f"{theirs}.{part}",))
+        else:
+            flip = family == "openai" and ours.endswith("projection.weight")
+            table[ours] = _Source((theirs,), transposed=flip)
+    for tower, layers in (("vision", vision_layers), ("text", text_layers)):
+        for layer in range(layers):
+            stem = f"{_BLOCKS[family][tower]}.{layer}."
+            for name, keys in _IN_BLOCK[family].items():
+                for part in ("weight", "bias"):
+                    source = tuple(stem + key.format(part) for key in keys)
+                    table[f"{tower}.blocks.{layer}.{name}.{part}"] = _Source(source)
+    return table
+
+
+def expected_shapes(arch: ClipArch) -> dict[str, tuple[int, ...]]:
+    """Every tensor of a model of this architecture, under our names, with its shape."""
+    v, t = arch.vision_width, arch.text_width
+    shapes: dict[str, tuple[int, ...]] = {
+        "vision.class_token": (v,),
+        "vision.positions": ((arch.image_px // arch.patch) ** 2 + 1, v),
+        "vision.patches.weight": (v, 3, arch.patch, arch.patch),
+        "vision.projection.weight": (arch.embed_dim, v),
+        "text.tokens.weight": (arch.vocab, t),
+        "text.positions": (arch.context, t),
+        "text.projection.weight": (arch.embed_dim, t),
+    }
+    for norm, width in (("vision.norm_in", v), ("vision.norm_out", v), ("text.norm_out", t)):
+        shapes[f"{norm}.weight"] = shapes[f"{norm}.bias"] = (width,)
+    towers = (
+        ("vision", arch.vision_layers, v, arch.vision_mlp),
+        ("text", arch.text_layers, t, arch.text_mlp),
+    )
+    for tower, layers, width, mlp in towers:
+        for layer in range(layers):
+            stem = f"{tower}.blocks.{layer}."
+            for norm in ("norm_1", "norm_2"):
+                shapes[f"{stem}{norm}.weight"] = shapes[f"{stem}{norm}.bias"] = (width,)
+            for name, rows, columns in (
+                ("qkv", 3 * width, width),
+                ("out", width, width),
+                ("up", mlp, width),
+                ("down", width, mlp),
+            ):
+                shapes[f"{stem}{name}.weight"] = (rows, columns)
+                shapes[f"{stem}{name}.bias"] = (rows,)
+    return shapes
+
+
+# --- understanding -----------------------------------------------------------------------------
+
+
+def _understand(
+    path: Path, shapes: Shapes, archive: bool, activation: Activation | None
+) -> tuple[ClipArch, Dialect, dict[str, _Source]]:
+    """Tell the dialect and architecture, and check that every tensor is there and fits."""
+    dialect = _dialect(path, shapes, archive)
+    family = _family(dialect)
+    layers = {tower: _count_layers(shapes, prefix) for tower, prefix in _BLOCKS[family].items()}
+    table = _key_table(dialect, max(1, layers["vision"]), max(1, layers["text"]))
+    missing = [key for source in table.values() for key in source.keys if key not in shapes]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise WeightsError(
+            f"{path} is not a whole CLIP checkpoint: it lacks {', '.join(missing[:3])}{more}; "
+            "fetch the file again or take another one."
+        )
+    found = {name: _joined_shape(shapes, source) for name, source in table.items()}
+    arch = _read_arch(path, found, layers, _default_activation(dialect))
+    arch = _ask_sidecar(path, arch)
+    if activation is not None:
+        arch = replace(arch, activation=activation)
+    expected = expected_shapes(arch)
+    for name, shape in found.items():
+        if shape != expected[name]:
+            raise WeightsError(
+                f"{path}: the tensor {table[name].keys[0]!r} has the shape {shape}, which does "
+                f"not fit the rest of the model ({expected[name]} is needed); the file is damaged "
+                "or of a variant of CLIP that is not supported."
+            )
+    return arch, dialect, table
+
+
+def _dialect(path: Path, shapes: Shapes, archive: bool) -> Dialect:
+    if any(key.startswith("vision_model.") for key in shapes):
+        return "transformers"
+    if "visual.conv1.weight" in shapes or "token_embedding.weight" in shapes:
+        return "openai" if archive or "input_resolution" in shapes else "open_clip"
+    some = ", ".join(sorted(shapes)[:3]) or "no tensors at all"
+    raise WeightsError(
+        f"{path} is not a CLIP checkpoint that framekeep knows (it holds {some}); known are "
+        "OpenAI's archive, and the files of transformers' CLIPModel and of open_clip."
+    )
+
+
+def _count_layers(shapes: Shapes, prefix: str) -> int:
+    pattern = re.compile(re.escape(prefix) + r"\.(\d+)\.")
+    numbers = [int(match.group(1)) for key in shapes if (match := pattern.match(key))]
+    return max(numbers, default=-1) + 1
+
+
+def _joined_shape(shapes: Shapes, source: _Source) -> tuple[int, ...]:
+    parts = [tuple(shapes[key]) for key in source.keys]
+    shape = parts[0]
+    if len(parts) > 1 and shape:
+        shape = (sum(part[0] if part else 0 for part in parts), *shape[1:])
+    return shape[::-1] if source.transposed else shape
+
+
+def _read_arch(
+    path: Path, found: Shapes, layers: Mapping[str, int], activation: Activation
+) -> ClipArch:
+    try:
+        vision_width, channels, patch, _patch = found["vision.patches.weight"]
+        positions, _width = found["vision.positions"]
+        vocab, text_width = found["text.tokens.weight"]
+        context, _width = found["text.positions"]
+        embed_dim, _width = found["vision.projection.weight"]
+        grid = math.isqrt(positions - 1)
+        arch = ClipArch(
+            vision_width=vision_width,
+            vision_layers=layers["vision"],
+            vision_heads=max(1, vision_width // _HEAD_WIDTH),
+            vision_mlp=found["vision.blocks.0.up.weight"][0],
+            patch=patch,
+            image_px=grid * patch,
+            text_width=text_width,
+            text_layers=layers["text"],
+            text_heads=max(1, text_width // _HEAD_WIDTH),
+            text_mlp=found["text.blocks.0.up.weight"][0],
+            context=context,
+            vocab=vocab,
+            embed_dim=embed_dim,
+            activation=activation,
+        )
+    except (ValueError, IndexError) as exc:
+        raise WeightsError(
+            f"{path}: the tensors' shapes are not those of a CLIP model with a vision transformer."
+        ) from exc
+    if channels != 3 or grid * grid + 1 != positions:
+        raise WeightsError(f"{path}: the picture tower takes no square RGB pictures.")
+    return arch
+
+
+def _default_activation(dialect: Dialect) -> Activation:
+    return "gelu" if dialect == "open_clip" else "quick_gelu"
+
+
+def _ask_sidecar(path: Path, arch: ClipArch) -> ClipArch:
+    """Take activation and heads from the configuration beside the file, where there is one."""
+    for name in _SIDECARS:
+        try:
+            config = json.loads((path.parent / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if not isinstance(config, dict):
+            continue
+        if isinstance(config.get("model_cfg"), dict):
+            arch = _from_open_clip_config(config["model_cfg"], arch)
+            break
+        if "vision_config" in config or "text_config" in config:
+            arch = _from_transformers_config(config, arch)
+            break
+    for tower in ("vision", "text"):
+        width, heads = getattr(arch, f"{tower}_width"), getattr(arch, f"{tower}_heads")
+        if not isinstance(heads, int) or heads < 1 or width % heads:
+            raise WeightsError(
+                f"{path}: {width} channels of the {tower} tower cannot be shared by {heads} heads."
+            )
+    return arch
+
+
+def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = config.get(name)
+    return section if isinstance(section, dict) else {}
+
+
+def _from_open_clip_config(config: Mapping[str, Any], arch: ClipArch) -> ClipArch:
+    vision, text = _section(config, "vision_cfg"), _section(config, "text_cfg")
+    head_width = vision.get("head_width", _HEAD_WIDTH)
+    return replace(
+        arch,
+        activation="quick_gelu" if config.get("quick_gelu") else "gelu",
+        vision_heads=max(1, arch.vision_width // max(1, int(head_width))),
+        text_heads=text.get("heads", arch.text_heads),
+    )
+
+
+def _from_transformers_config(config: Mapping[str, Any], arch: ClipArch) -> ClipArch:
+    vision, text = _section(config, "vision_config"), _section(config, "text_config")
+    activation = vision.get("hidden_act", text.get("hidden_act", arch.activation))
+    return replace(
+        arch,
+        activation="quick_gelu" if activation == "quick_gelu" else "gelu",
+        vision_heads=vision.get("num_attention_heads", arch.vision_heads),
+        text_heads=text.get("num_attention_heads", arch.text_heads),
+    )
+
+
+# --- files -------------------------------------------------------------------------------------
+
+
+def _is_safetensors(path: Path) -> bool:
+    """By content: a length in 8 bytes, then a JSON object."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError as exc:
+        raise WeightsError(
+            f"{path} cannot be opened ({exc.strerror or exc}); name a checkpoint file."
+        ) from exc
+    return path.suffix == ".safetensors" or head[8:9] == b"{"
+
+
+def _damaged(path: Path) -> WeightsError:
+    return WeightsError(
+        f"{path} is damaged, or not a checkpoint (safetensors, or saved by PyTorch); "
+        "fetch the file again."
+    )
+
+
+def _safetensors_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            return {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+    except Exception as exc:
+        raise _damaged(path) from exc
+
+
+def _load_torch_file(path: Path) -> tuple[dict[str, torch.Tensor], bool]:
+    """The tensors of a file saved by PyTorch, and whether it is a TorchScript archive."""
+    import torch
+
+    try:
+        if _is_torchscript(path):
+            with warnings.catch_warnings():
+                # torch deprecates TorchScript; OpenAI's files are what they are.
+                warnings.simplefilter("ignore")
+                module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+            state: Any = dict(module.state_dict())
+            archive = True
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            archive = False
+    except Exception as exc:
+        raise _damaged(path) from exc
+    for wrapper in ("state_dict", "model"):
+        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
+            state = state[wrapper]
+    if not isinstance(state, dict):
+        raise _damaged(path)
+    tensors = {
+        str(key).removeprefix("module."): value
+        for key, value in state.items()
+        if isinstance(value, torch.Tensor)
+    }
+    return tensors, archive
+
+
+def _is_torchscript(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def _gather(tensors: Mapping[str, torch.Tensor], source: _Source) -> torch.Tensor:
+    import torch
+
+    parts = [tensors[key].detach().to(torch.float32) for key in source.keys]
+    whole = parts[0] if len(parts) == 1 else torch.cat(parts)
+    return (whole.T if source.transposed else whole).contiguous()

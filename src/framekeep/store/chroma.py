@@ -18,6 +18,7 @@ import numpy as np
 from framekeep.errors import FramekeepError, IndexUnavailableError, StoreError
 from framekeep.settings import no_telemetry
 from framekeep.store.database import pages
+from framekeep.store.index_guard import IndexGuard, Stamp, own_spelling, survives
 from framekeep.types import Vectors
 
 HNSW = {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 200}
@@ -30,28 +31,28 @@ ID_PAGE = 5000
 QUERY_ID_PAGE = 100_000
 """Ids a query is restricted to, per request: about 7 MB on the wire, a server takes 40."""
 
+READ_THROUGH = "import sys; from framekeep.store.chroma import read_through as r; r(sys.argv[1])"
+
 _UNKNOWN_ID = "Error finding id"
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Session:
-    """One open client; closed when it was replaced and its last user is done."""
+    """One open client, and what is to be done when it is closed."""
 
     client: Any
     release: Callable[[], None]
-    users: int = 0
-    retired: bool = False
 
-    def close_if_idle(self) -> None:
-        if self.retired and self.users == 0:
-            self.client.close()
-            self.release()
+    def close(self) -> None:
+        self.client.close()
+        self.release()
 
 
 class ChromaStore:
     """A `VectorStore` on Chroma; thread-safe, and opened at first use.
 
-    One collection per space and namespace; several libraries share a server by namespace.
+    One collection per space and namespace; several libraries share a server by namespace. A local
+    index is used by one thread and one process at a time, for as long as one call takes.
     """
 
     def __init__(self, place: str, folder: Path | None, namespace: str) -> None:
@@ -60,6 +61,8 @@ class ChromaStore:
         self._namespace = namespace
         self._lock = threading.RLock()
         self._session: _Session | None = None
+        self._guard = None if folder is None else IndexGuard(folder)
+        self._seen = Stamp("", whole=True)
 
     @classmethod
     def local(cls, folder: Path) -> ChromaStore:
@@ -93,12 +96,13 @@ class ChromaStore:
         with self._client() as client:
             found = self._find(client, space)
             if found is None:
-                client.create_collection(
-                    self._name(space),
-                    metadata={"space": space, "namespace": self._namespace, "dim": dim},
-                    configuration={"hnsw": HNSW},
-                    embedding_function=None,  # its default would download a model
-                )
+                with self._writing():
+                    client.create_collection(
+                        self._name(space),
+                        metadata={"space": space, "namespace": self._namespace, "dim": dim},
+                        configuration={"hnsw": HNSW},
+                        embedding_function=None,  # its default would download a model
+                    )
                 return
             has = int(found.metadata["dim"])
             if has != dim:
@@ -110,7 +114,8 @@ class ChromaStore:
             return
         with self._client() as client:
             if self._find(client, space) is not None:
-                client.delete_collection(self._name(space))
+                with self._writing():
+                    client.delete_collection(self._name(space))
 
     def count(self, space: str) -> int:
         """How many vectors the space holds."""
@@ -157,18 +162,20 @@ class ChromaStore:
             # Chroma refuses an id twice in one request: the last one counts.
             last = {media_id: row for row, media_id in enumerate(ids)}
             step = min(WRITE_PAGE, int(client.get_max_batch_size()))
-            for page in pages(list(last.items()), step):
-                collection.upsert(
-                    ids=[media_id for media_id, _ in page],
-                    embeddings=np.asarray(vectors[[row for _, row in page]], dtype=np.float32),
-                )
+            with self._writing():
+                for page in pages(list(last.items()), step):
+                    collection.upsert(
+                        ids=[media_id for media_id, _ in page],
+                        embeddings=np.asarray(vectors[[row for _, row in page]], dtype=np.float32),
+                    )
 
     def delete(self, space: str, ids: Sequence[str]) -> None:
         """Remove vectors; unknown ids are no error."""
         with self._reading(space) as collection:
-            if collection is not None:
-                for page in pages(list(dict.fromkeys(ids)), WRITE_PAGE):
-                    collection.delete(ids=list(page))
+            if collection is not None and ids:
+                with self._writing():
+                    for page in pages(list(dict.fromkeys(ids)), WRITE_PAGE):
+                        collection.delete(ids=list(page))
 
     def query(
         self, space: str, vector: Vectors, limit: int, ids: Sequence[str] | None = None
@@ -194,48 +201,31 @@ class ChromaStore:
         return sorted(hits, key=lambda hit: -hit[1])[:limit]
 
     def reopen(self) -> None:
-        """See what other processes have written since this store was opened.
-
-        A local client keeps what it has read (chroma-core/chroma #3792), so the next use opens
-        a new one. Queries under way in other threads finish on the old one.
-        """
-        if self._folder is not None:
-            self.close()
+        """See what other processes have written: nothing to do, every use looks for that itself."""
 
     def close(self) -> None:
         """Let go of files and connections; the next use opens them again."""
         with self._lock:
             session, self._session = self._session, None
             if session is not None:
-                session.retired = True
-                session.close_if_idle()
+                session.close()
 
     def reset(self) -> None:
         """Remove all spaces, even where the index cannot be opened any more; used by repair."""
-        if self._folder is None:
+        if self._folder is None or self._guard is None:
             for space in self.spaces():
                 self.drop(space)
             return
-        self.close()
         try:
-            if self._folder.exists():
-                shutil.rmtree(self._folder)
+            with self._lock, self._guard.turn():
+                self.close()
+                if self._folder.exists():
+                    shutil.rmtree(self._folder)
         except OSError as exc:
             raise IndexUnavailableError(
                 f"The damaged vector index {self._place} cannot be removed: {exc.strerror}; "
                 "remove that folder yourself and run `framekeep repair` again."
             ) from exc
-
-    @contextmanager
-    def plain(self, name: str) -> Iterator[Any]:
-        """Chroma's own collection `name`, made if it is new, for metadata beside vectors.
-
-        No space of this store; `framekeep.seed` keeps the first version's segments in it.
-        """
-        with self._client() as client:
-            yield client.get_or_create_collection(
-                name, configuration={"hnsw": HNSW}, embedding_function=None
-            )
 
     def _name(self, space: str) -> str:
         key = f"{self._namespace}\n{space}" if self._namespace else space
@@ -275,43 +265,50 @@ class ChromaStore:
 
     @contextmanager
     def _client(self) -> Iterator[Any]:
-        """The open client, kept open as long as it is in use here; errors put into words."""
+        """The open client for one call, up to date; its errors are put into words."""
         with self._mapped():
-            with self._lock:
-                if self._session is None:
-                    self._session = self._open()
-                session = self._session
-                session.users += 1
-            try:
-                yield session.client
-            finally:
+            if self._guard is None:
                 with self._lock:
-                    session.users -= 1
-                    session.close_if_idle()
+                    client = self._opened()
+                yield client
+                return
+            with self._lock, self._guard.turn():
+                self._catch_up(self._guard)
+                yield self._opened()
 
-    def _open(self) -> _Session:
-        no_telemetry()
-        import chromadb
-        from chromadb.config import Settings
+    def _catch_up(self, guard: IndexGuard) -> None:
+        """Open anew where others have written: a client keeps what it has read (chroma #3792)."""
+        found = guard.read()
+        if not found.whole:
+            self.close()
+            if self._folder is not None and not survives(READ_THROUGH, self._folder):
+                raise IndexUnavailableError(
+                    f"The vector index {self._place} was damaged when a process was stopped while "
+                    "writing to it; `framekeep repair` rebuilds it."
+                )
+            with guard.writing() as found:
+                pass  # it survived: say so
+        if found != self._seen:
+            self.close()
+            self._seen = found
 
-        # Without _env_file, Chroma would read whatever .env the user happens to stand in.
-        settings = Settings(_env_file=None, anonymized_telemetry=False)
-        if self._folder is not None:
-            path, release = _own_spelling(self._folder)
-            try:
-                return _Session(chromadb.PersistentClient(path, settings=settings), release)
-            except BaseException:
-                release()
-                raise
-        parts = urlsplit(self._place)
-        ssl = parts.scheme == "https"
-        client = chromadb.HttpClient(
-            host=parts.hostname or "",
-            port=parts.port or (443 if ssl else 8000),
-            ssl=ssl,
-            settings=settings,
-        )
-        return _Session(client, lambda: _hang_up(client))
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Within `_client`: change the index. After an error or a crash it counts as torn."""
+        if self._guard is None:
+            yield
+            return
+        with self._guard.writing() as stamp:
+            yield
+        self._seen = stamp
+
+    def _opened(self) -> Any:
+        if self._session is None:
+            if self._folder is not None:
+                self._session = _open_folder(self._folder)
+            else:
+                self._session = _open_server(self._place)
+        return self._session.client
 
     @contextmanager
     def _mapped(self) -> Iterator[None]:
@@ -374,6 +371,34 @@ def _nearest(
     ]
 
 
+def _settings() -> Any:
+    no_telemetry()
+    from chromadb.config import Settings
+
+    # Without _env_file, Chroma would read whatever .env the user happens to stand in.
+    return Settings(_env_file=None, anonymized_telemetry=False)
+
+
+def _open_folder(folder: Path) -> _Session:
+    settings = _settings()
+    import chromadb
+
+    # Where this fails, the spelling stays taken: Chroma remembers a half-open system under it.
+    path, release = own_spelling(folder)
+    return _Session(chromadb.PersistentClient(path, settings=settings), release)
+
+
+def _open_server(url: str) -> _Session:
+    settings = _settings()
+    import chromadb
+
+    parts = urlsplit(url)
+    ssl = parts.scheme == "https"
+    port = parts.port or (443 if ssl else 8000)
+    client = chromadb.HttpClient(parts.hostname or "", port, ssl=ssl, settings=settings)
+    return _Session(client, lambda: _hang_up(client))
+
+
 def _hang_up(client: Any) -> None:
     """Close the connections, which Chroma's own `close` leaves to the garbage collector."""
     for each in (client, getattr(client, "_admin_client", None)):
@@ -382,25 +407,18 @@ def _hang_up(client: Any) -> None:
             session.close()
 
 
-_spellings: dict[str, set[int]] = {}
-_spellings_lock = threading.Lock()
-
-
-def _own_spelling(folder: Path) -> tuple[str, Callable[[], None]]:
-    """The folder's path in a spelling that no other open client of this process uses.
-
-    Chroma shares one system among all clients of the same path, which is how a reader misses
-    what others write; another spelling of the path gives a system of our own, which `close`
-    stops at once and which leaves other users of Chroma in this process alone.
-    """
-    base = str(folder.absolute())
-    with _spellings_lock:
-        used = _spellings.setdefault(base, set())
-        number = next(n for n in range(1, len(used) + 2) if n not in used)
-        used.add(number)
-
-    def release() -> None:
-        with _spellings_lock:
-            used.discard(number)
-
-    return base + (os.sep + ".") * number, release
+def read_through(folder: str) -> None:
+    """Touch every vector of every collection; raises, or ends the process, where that fails."""
+    session = _open_folder(Path(folder))
+    for collection in session.client.list_collections():
+        total = 0
+        while ids := collection.get(limit=WRITE_PAGE, offset=total, include=[])["ids"]:
+            rows = collection.get(ids=ids, include=["embeddings"])["embeddings"]
+            if len(rows) != len(ids):
+                raise IndexUnavailableError("vectors are lacking")
+            if _nearest(collection, rows[0], 1, None)[0][1] < 1 - 1e-3:
+                raise IndexUnavailableError("a vector is not found")
+            total += len(ids)
+        if total != collection.count():
+            raise IndexUnavailableError("the count is wrong")
+    session.close()

@@ -9,25 +9,23 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from framekeep.encoders.base import BaseEncoder
 from framekeep.encoders.checkpoint import (
     Activation,
     Checkpoint,
     ClipArch,
     read_checkpoint,
 )
-from framekeep.encoders.preprocess import clip_normalise, clip_prepare
-from framekeep.encoders.tokenizer import batch_ids, check_vocabulary, cut_texts
+from framekeep.encoders.clip import ClipEncoder
 from framekeep.errors import EncoderError, PrecisionError
-from framekeep.types import EncoderInfo, RgbImage, Vectors
+from framekeep.types import EncoderInfo, Vectors
 
 
 class Block(nn.Module):
@@ -50,8 +48,8 @@ class Block(nn.Module):
         hidden = self.up(self.norm_2(x))
         # OpenAI trained with this approximation of GELU; it is not interchangeable with GELU.
         hidden = hidden * torch.sigmoid(1.702 * hidden) if self.quick else functional.gelu(hidden)
-        x = x + self.down(hidden)
-        return x
+        result: Tensor = x + self.down(hidden)
+        return result
 
     def _attend(self, x: Tensor, causal: bool) -> Tensor:
         n, length, width = x.shape
@@ -137,7 +135,7 @@ def build_clip(checkpoint: Checkpoint) -> Clip:
     return model.eval().requires_grad_(False)
 
 
-class TorchClipEncoder(BaseEncoder):
+class TorchClipEncoder(ClipEncoder):
     """CLIP on PyTorch, on the CPU, CUDA or Apple's MPS; fp32, or bf16 by autocast.
 
     `device` is auto, cpu, cuda or mps; `activation` wins over what the checkpoint's surroundings
@@ -152,33 +150,17 @@ class TorchClipEncoder(BaseEncoder):
         device: str = "auto",
         activation: Activation | None = None,
     ) -> None:
-        super().__init__(info)
         self.device = _pick_device(device)
         _check_precision(info.precision, self.device)
         read = read_checkpoint(checkpoint, activation)
-        check_vocabulary(checkpoint, read.arch.vocab)
-        if read.arch.embed_dim != info.dim:
-            raise EncoderError(
-                f"{checkpoint} gives vectors of {read.arch.embed_dim} numbers, but {info.id} "
-                f"stands for {info.dim}."
-            )
-        self.arch = read.arch
-        self.decode_side_px = 2 * self.arch.image_px
+        super().__init__(info, checkpoint, read.arch)
         self.model = build_clip(read).to(self.device)
 
-    def prepare(self, image: RgbImage) -> RgbImage:
-        """Resize and crop a picture to the model's input; encoding the result changes nothing."""
-        return clip_prepare(image, self.arch.image_px)
+    def _vision_rows(self, pixels: NDArray[np.float32]) -> Vectors:
+        return self._run(self.model.vision, torch.from_numpy(pixels))
 
-    def texts_cut(self, texts: Sequence[str]) -> list[str]:
-        """Those of `texts` that are too long for the model, so that their end is not read."""
-        return cut_texts(texts, self.arch.context)
-
-    def _embed_images(self, images: Sequence[RgbImage]) -> Vectors:
-        return self._run(self.model.vision, torch.from_numpy(clip_normalise(images)))
-
-    def _embed_texts(self, texts: Sequence[str]) -> Vectors:
-        return self._run(self.model.text, torch.from_numpy(batch_ids(texts, self.arch.context)))
+    def _text_rows(self, ids: NDArray[np.int64]) -> Vectors:
+        return self._run(self.model.text, torch.from_numpy(ids))
 
     def _run(self, tower: nn.Module, batch: Tensor) -> Vectors:
         autocast: contextlib.AbstractContextManager[object] = contextlib.nullcontext()

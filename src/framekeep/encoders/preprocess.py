@@ -1,4 +1,4 @@
-"""CLIP's picture preprocessing: what OpenAI's ``_transform`` and transformers' CLIP processor do."""
+"""CLIP's picture preprocessing, as OpenAI's ``_transform`` and transformers' processor do it."""
 
 from __future__ import annotations
 

@@ -14,13 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-
-from framekeep.errors import WeightsError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -77,15 +74,6 @@ def batch_ids(texts: Sequence[str], context: int = CONTEXT) -> NDArray[np.int64]
 def cut_texts(texts: Sequence[str], context: int = CONTEXT) -> list[str]:
     """Those of `texts` whose end is not read because they are too long."""
     return [text for text in texts if tokenize(text, context).cut]
-
-
-def check_vocabulary(checkpoint: Path, vocab: int) -> None:
-    """Raise WeightsError for a model whose texts this tokenizer cannot spell."""
-    if vocab != VOCABULARY:
-        raise WeightsError(
-            f"{checkpoint} has a vocabulary of {vocab} tokens, but CLIP's tokenizer has "
-            f"{VOCABULARY}; this variant of CLIP is not supported."
-        )
 
 
 def _clean(text: str) -> str:

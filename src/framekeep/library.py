@@ -244,13 +244,22 @@ class Library:
 
     def similar(self, media: str | Path | Hit, limit: int = 20) -> list[Hit]:
         """The media most like a member of the library, without itself."""
-        return self._searcher().similar(self.media_id(media), limit=limit)
+        return self._searcher().similar(self.media_id(media), limit)
 
     def duplicates(
         self, kind: str = "identical", threshold: float | None = None
     ) -> list[DuplicateGroup]:
         """Groups of media that show the same: `identical`, `perceptual` or `semantic`."""
-        return self._searcher().duplicates(kind, threshold)
+        from framekeep import duplicates
+
+        self._catch_up()
+        if kind == "identical":
+            return duplicates.identical(self._catalog)
+        if kind == "perceptual":
+            return duplicates.perceptual(self._catalog, threshold)
+        if kind == "semantic":
+            return duplicates.semantic(self._catalog, self._vectors, self.info.space, threshold)
+        raise InputError(f"Duplicates are identical, perceptual or semantic, not {kind}.")
 
     def ids_where(self, where: str) -> list[str]:
         """The ids of all media that match a filter, newest first. Raises FilterError."""

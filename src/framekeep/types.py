@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -124,6 +125,14 @@ class Hit:
     media: MediaItem
     other_paths: tuple[Path, ...] = ()
     tags: tuple[str, ...] = ()
+
+    @classmethod
+    def at(
+        cls, media: MediaItem, paths: Sequence[str], score: float | None, tags: Sequence[str]
+    ) -> Hit:
+        """A hit on a medium that lies at these paths, one at least."""
+        first, *others = map(Path, paths)
+        return cls(media.media_id, first, score, media, tuple(others), tuple(tags))
 
 
 @dataclass(frozen=True, slots=True)

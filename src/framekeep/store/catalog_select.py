@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
@@ -64,4 +64,4 @@ def _matches(where: Filter | None) -> sa.ColumnElement[bool]:
         return live
     from framekeep.store.where_sql import compile_filter
 
-    return sa.and_(live, compile_filter(where, datetime.now(UTC)))
+    return sa.and_(live, compile_filter(where, datetime.now()))

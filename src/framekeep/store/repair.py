@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 import numpy as np
 
 from framekeep.errors import IndexUnavailableError, StoreError
 from framekeep.store.catalog import Catalog
+from framekeep.store.database import pages
 from framekeep.store.vectors import VectorStore
 from framekeep.types import RepairReport, Vectors
 
@@ -22,24 +21,32 @@ def replay(catalog: Catalog, vectors: VectorStore, space: str) -> None:
     """Finish what a crash cut short: called by a writer before it starts, quick when all is well.
 
     The index gets the vectors that it has not acknowledged and loses those of media that are not
-    live. Where its size then differs from the ledger's, it lost data (its folder was removed, a
-    disk failed), and a full repair follows.
+    live. Where it was torn by the crash, or its size differs from the ledger's (its folder was
+    removed, a disk failed), a full repair follows.
     """
-    stale = catalog.stale(space)
-    for ids in _pages(stale):
+    try:
+        changed = _catch_up(catalog, vectors, space)
+        whole = vectors.count(space) == catalog.count_indexed(space)
+    except IndexUnavailableError:
+        changed, whole = False, False
+    if not whole:
+        repair(catalog, vectors, space)
+    if changed:
+        catalog.bump_generation()
+
+
+def _catch_up(catalog: Catalog, vectors: VectorStore, space: str) -> bool:
+    """Bring the index up to the ledger; True where there was something to do."""
+    stale, unindexed = catalog.stale(space), catalog.unindexed(space)
+    for ids in pages(stale, PAGE):
         vectors.delete(space, ids)
         catalog.mark_unindexed(space, ids)
-    unindexed = catalog.unindexed(space)
-    for ids in _pages(unindexed):
+    for ids in pages(unindexed, PAGE):
         held, rows = catalog.get_vectors(space, ids)
         vectors.create(space, rows.shape[1])
         vectors.upsert(space, held, rows)
         catalog.mark_indexed(space, held)
-    changed = bool(stale or unindexed)
-    if vectors.count(space) != catalog.count_indexed(space):
-        changed |= not repair(catalog, vectors, space).clean
-    if changed:
-        catalog.bump_generation()
+    return bool(stale or unindexed)
 
 
 def check_index(catalog: Catalog, vectors: VectorStore, space: str) -> None:
@@ -111,7 +118,7 @@ def _remove_strangers(catalog: Catalog, vectors: VectorStore, space: str) -> int
     for ids in vectors.ids(space):
         wanted = catalog.live_ids(ids) & catalog.have_vectors(space, ids)
         strangers += [media_id for media_id in ids if media_id not in wanted]
-    for ids in _pages(strangers):
+    for some in pages(strangers, PAGE):
         vectors.delete(space, ids)
         catalog.mark_unindexed(space, ids)
     return len(strangers)
@@ -146,8 +153,3 @@ def _width(catalog: Catalog, space: str) -> int | None:
     for _, rows in catalog.vector_pages(space, live_only=False, page=1):
         return int(rows.shape[1])
     return None
-
-
-def _pages(ids: Sequence[str]) -> Iterator[list[str]]:
-    for start in range(0, len(ids), PAGE):
-        yield list(ids[start : start + PAGE])

@@ -1,0 +1,168 @@
+"""From a filter's tree to SQL; values only ever travel as bound parameters."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from framekeep.filters import And, Compare, Filter, Not, Or, Period, number, period
+from framekeep.store.tables import LIVE, files, media, tags
+
+_ALIASES = {"jpg": "jpeg", "tif": "tiff", "heif": "heic"}
+_COLUMNS: dict[str, sa.Column[float]] = {
+    "bytes": media.c.bytes,
+    "pixels": media.c.pixels,
+    "width": media.c.width,
+    "height": media.c.height,
+    "sharpness": media.c.sharpness,
+    "brightness": media.c.brightness,
+}
+
+Condition = sa.ColumnElement[bool]
+
+
+def compile_filter(where: Filter, now: datetime) -> Condition:
+    """A condition on `media` that is true or false, never NULL; `now` is local, without a zone."""
+    match where:
+        case And(parts):
+            return sa.and_(*(compile_filter(part, now) for part in parts))
+        case Or(parts):
+            return sa.or_(*(compile_filter(part, now) for part in parts))
+        case Not(inner):
+            return sa.not_(compile_filter(inner, now))
+        case Compare(field, op, value):
+            if op == "!=":
+                return sa.not_(_compare(field, "=", value, now))
+            return _compare(field, op, value, now)
+
+
+def _compare(field: str, op: str, value: str, now: datetime) -> Condition:
+    if field == "taken":
+        return _in_period(media.c.taken_at_local, op, period(value, now))
+    if field == "added":
+        span = period(value, now)
+        return _in_period(media.c.added_at, op, Period(_utc(span.start), _utc(span.end)))
+    if field in _COLUMNS:
+        return _ordered(_COLUMNS[field], op, number(field, value))
+    return _TEXTS[field](value)
+
+
+def _utc(local: datetime) -> datetime:
+    try:
+        return local.astimezone().astimezone(UTC)
+    except (OverflowError, ValueError, OSError):
+        return local.replace(tzinfo=UTC)
+
+
+def _in_period(column: sa.Column[datetime], op: str, span: Period) -> Condition:
+    match op:
+        case "<":
+            condition = column < span.start
+        case "<=":
+            condition = column < span.end if span.end > span.start else column <= span.start
+        case ">":
+            condition = column >= span.end if span.end > span.start else column > span.start
+        case ">=":
+            condition = column >= span.start
+        case _:
+            condition = sa.and_(column >= span.start, column < span.end)
+    return sa.and_(column.is_not(None), condition)
+
+
+def _ordered(column: sa.Column[float], op: str, value: float) -> Condition:
+    match op:
+        case "<":
+            return column < value
+        case "<=":
+            return column <= value
+        case ">":
+            return column > value
+        case ">=":
+            return column >= value
+        case _:
+            return column == value
+
+
+def _like(column: sa.ColumnElement[str], value: str, *, whole: bool) -> Condition:
+    """LIKE without regard to the case of ASCII letters; * and ? are the wildcards."""
+    escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    pattern = escaped.replace("*", "%").replace("?", "_")
+    return sa.func.lower(column).like(
+        _ascii_lower(pattern if whole else f"%{pattern}%"), escape="\\"
+    )
+
+
+def _ascii_lower(text: str) -> str:
+    return "".join(char.lower() if char.isascii() else char for char in text)
+
+
+def _has_wildcard(value: str) -> bool:
+    return "*" in value or "?" in value
+
+
+def _format(value: str) -> Condition:
+    name = _ascii_lower(value)
+    return media.c.format == _ALIASES.get(name, name)
+
+
+def _camera(value: str) -> Condition:
+    matches = _like(media.c.camera, value, whole=_has_wildcard(value))
+    return sa.and_(media.c.camera.is_not(None), matches)
+
+
+def _tag(value: str) -> Condition:
+    matches = (
+        _like(tags.c.tag, value, whole=True)
+        if _has_wildcard(value)
+        else sa.func.lower(tags.c.tag) == _ascii_lower(value)
+    )
+    return media.c.media_id.in_(sa.select(tags.c.media_id).where(matches))
+
+
+def _of_a_file(condition: Condition, state: str = LIVE) -> Condition:
+    held = sa.select(files.c.media_id).where(
+        files.c.state == state, files.c.media_id.is_not(None), condition
+    )
+    return media.c.media_id.in_(held)
+
+
+def _name(value: str) -> Condition:
+    return _of_a_file(_like(files.c.name, value, whole=_has_wildcard(value)))
+
+
+def _folder(value: str) -> Condition:
+    """An absolute folder with all below it, or any folder of that name."""
+    if Path(value).is_absolute() and not _has_wildcard(value):
+        below = value.rstrip(os.sep) + os.sep
+        end = below[:-1] + chr(ord(os.sep) + 1)
+        return _of_a_file(sa.and_(files.c.path >= below, files.c.path < end))
+    parts = sa.literal(os.sep) + files.c.folder + sa.literal(os.sep)
+    return _of_a_file(_like(parts, f"{os.sep}{value.strip(os.sep)}{os.sep}", whole=False))
+
+
+def _has(value: str) -> Condition:
+    match value.lower():
+        case "problem":
+            return _of_a_file(sa.true(), "failed")
+        case "tag":
+            return media.c.media_id.in_(sa.select(tags.c.media_id))
+        case "taken":
+            return media.c.taken_at_local.is_not(None)
+        case _:
+            return media.c.camera.is_not(None)
+
+
+_TEXTS: dict[str, Callable[[str], Condition]] = {
+    "format": _format,
+    "camera": _camera,
+    "tag": _tag,
+    "name": _name,
+    "folder": _folder,
+    "has": _has,
+    "orientation": lambda value: media.c.shape == value.lower(),
+    "kind": lambda value: media.c.kind == value.lower(),
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 from framekeep.errors import InputError
@@ -57,7 +57,7 @@ def _near_hashes(hashes: Sequence[tuple[str, int]], bits: int) -> Iterator[tuple
     for same in by_hash.values():
         yield from ((same[0], other) for other in same[1:])
     edges = [BITS * band // (bits + 1) for band in range(bits + 2)]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         mask = (1 << (high - low)) - 1
         buckets: dict[int, list[int]] = defaultdict(list)
         for value in by_hash:

@@ -7,8 +7,9 @@ finds too few, the index searches among the remaining ids only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal
 
 import numpy as np
@@ -28,6 +29,8 @@ EXACT_LIMIT = 1500
 # The first look into the index fetches so many times what is wanted, later ones more.
 WIDEN = 4
 WIDEST = 6000
+# The first pages of results together.
+PAGE_DEPTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,10 @@ class Searcher:
             self.plan = Plan("filter", len(ids))
             return self._hits([(media_id, None) for media_id in ids])
         vector = self.query_vector(query.terms)
-        found = self.nearest(vector, where, query.offset + query.limit)
-        return self._hits(found[query.offset :])
+        # Pages of one query ask equally deep, so that an approximate index gives them one order.
+        end = query.offset + query.limit
+        depth = next(depth for depth in _depths() if depth >= end)
+        return self._hits(self.nearest(vector, where, depth)[query.offset : end])
 
     def similar(self, media_id: str, limit: int, where: str | None = None) -> list[Hit]:
         """The media nearest to a member, without itself. Raises NotFoundError."""
@@ -90,8 +95,11 @@ class Searcher:
         if term.kind == "media":
             return self._stored(str(term.value))
         if isinstance(term.value, str):
-            return self._encoder().encode_texts([term.value])[0]
-        return self._encoder().encode_images([term.value])[0]
+            rows = self._encoder().encode_texts([term.value])
+        else:
+            rows = self._encoder().encode_images([term.value])
+        first: Vectors = rows[0]
+        return first
 
     def _stored(self, media_id: str) -> Vectors:
         _, rows = self._catalog.get_vectors(self._space, [media_id])
@@ -154,6 +162,10 @@ class Searcher:
             for media_id, score in found
             if media_id in media and media_id in paths
         ]
+
+
+def _depths() -> Iterator[int]:
+    return (PAGE_DEPTH * 4**step for step in count())
 
 
 def _ordered(found: Scored, limit: int) -> Scored:

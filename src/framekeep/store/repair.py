@@ -119,8 +119,8 @@ def _remove_strangers(catalog: Catalog, vectors: VectorStore, space: str) -> int
         wanted = catalog.live_ids(ids) & catalog.have_vectors(space, ids)
         strangers += [media_id for media_id in ids if media_id not in wanted]
     for some in pages(strangers, PAGE):
-        vectors.delete(space, ids)
-        catalog.mark_unindexed(space, ids)
+        vectors.delete(space, some)
+        catalog.mark_unindexed(space, some)
     return len(strangers)
 
 

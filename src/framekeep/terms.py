@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from framekeep.types import RgbImage, Term
 
-V = TypeVar("V")
 Texts = str | Sequence[str | tuple[str, float]]
 Image = str | Path | RgbImage
 Images = Image | Sequence[Image | tuple[Image, float]]
@@ -36,7 +35,7 @@ def listed(values: str | Sequence[str]) -> list[str]:
     return [values] if isinstance(values, str) else list(values)
 
 
-def weighted(values: V | Sequence[V | tuple[V, float]] | None) -> list[tuple[V, float]]:
+def weighted(values: Texts | Images | None) -> list[tuple[Any, float]]:
     """One value or many, each alone or with a weight, as pairs."""
     if values is None:
         return []

@@ -55,6 +55,23 @@ def starter_info() -> EncoderInfo:
     return EncoderInfo(NAME, f"{NAME}@{meta['sha256'][:12]}/{PREPROCESSING}", int(meta["dim"]))
 
 
+def starter_status() -> tuple[int, str]:
+    """The size of the shipped data in bytes, and their SHA-256."""
+    folder = _folder()
+    return sum(path.stat().st_size for path in folder.iterdir()), str(_meta(folder)["sha256"])
+
+
+def verify_starter() -> tuple[str, str]:
+    """The folder of the shipped data, and what is wrong with them (nothing: "")."""
+    encoder = StarterEncoder()
+    try:
+        for name in _meta(_folder())["files"]:
+            encoder._checked(name)
+    except WeightsError as exc:
+        return str(_folder()), str(exc)
+    return str(_folder()), ""
+
+
 class StarterEncoder(BaseEncoder):
     """EfficientNet-Lite2 and MiniLM joined by the names of 1,000 labels; 384 numbers, on the CPU.
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int | None], None]
 
-BLOCK_BYTES = 1 << 20
 STALLED_S = 30.0
 # Below the ten seconds that a user may be kept from knowing.
 PROBE_S = 8.0
@@ -280,7 +279,7 @@ def _receive(
         done = begun
         told(done)
         try:
-            for block in response.iter_bytes(BLOCK_BYTES):
+            for block in response.iter_raw():
                 file.write(block)
                 done += len(block)
                 told(done)

@@ -208,7 +208,7 @@ def _ask_sidecar(path: Path, arch: ClipArch) -> ClipArch:
             arch = _from_open_clip_config(config["model_cfg"], arch)
             break
         if "vision_config" in config or "text_config" in config:
-            arch = _from_transformers_config(config, arch)
+            arch = _from_transformers_config(path, config, arch)
             break
     for tower in ("vision", "text"):
         width, heads = getattr(arch, f"{tower}_width"), getattr(arch, f"{tower}_heads")
@@ -230,17 +230,36 @@ def _from_open_clip_config(config: Mapping[str, Any], arch: ClipArch) -> ClipArc
     return replace(
         arch,
         activation="quick_gelu" if config.get("quick_gelu") else "gelu",
-        vision_heads=max(1, arch.vision_width // max(1, int(head_width))),
+        vision_heads=arch.vision_width // head_width
+        if isinstance(head_width, int) and head_width
+        else 0,
         text_heads=text.get("heads", arch.text_heads),
     )
 
 
-def _from_transformers_config(config: Mapping[str, Any], arch: ClipArch) -> ClipArch:
+def _from_transformers_config(path: Path, config: Mapping[str, Any], arch: ClipArch) -> ClipArch:
     vision, text = _section(config, "vision_config"), _section(config, "text_config")
-    activation = vision.get("hidden_act", text.get("hidden_act", arch.activation))
+    for tower, section in (("vision", vision), ("text", text)):
+        layers = getattr(arch, f"{tower}_layers")
+        if section.get("num_hidden_layers", layers) != layers:
+            raise WeightsError(
+                f"{path} has {layers} layers in its {tower} tower, but the configuration beside "
+                f"it says {section['num_hidden_layers']}; fetch the file again."
+            )
+    activations = {part["hidden_act"] for part in (vision, text) if "hidden_act" in part}
+    activation: Activation = arch.activation
+    if activations == {"quick_gelu"}:
+        activation = "quick_gelu"
+    elif activations == {"gelu"}:
+        activation = "gelu"
+    elif activations:
+        raise WeightsError(
+            f"{path}: the configuration beside it asks for the activation "
+            f"{' and '.join(sorted(map(str, activations)))}; known are quick_gelu and gelu."
+        )
     return replace(
         arch,
-        activation="quick_gelu" if activation == "quick_gelu" else "gelu",
+        activation=activation,
         vision_heads=vision.get("num_attention_heads", arch.vision_heads),
         text_heads=text.get("num_attention_heads", arch.text_heads),
     )

@@ -411,7 +411,7 @@ def test_lists_longer_than_sql_takes(catalog: Catalog) -> None:
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(
     rows=hnp.arrays(
         np.float32,
@@ -441,7 +441,7 @@ NAMES = st.text(st.characters(exclude_characters="\0/"), min_size=1, max_size=30
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(
     names=st.lists(NAMES, min_size=1, max_size=8, unique=True),
     size=st.integers(0, 2**62),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -214,27 +215,54 @@ def test_replay_repairs_an_index_that_lost_data(
     assert_same(catalog, chroma, rows)
 
 
-def test_a_process_killed_while_writing_leaves_an_index_that_is_looked_at_before_use(
-    catalog: Catalog, chroma: ChromaStore, folder: Path
-) -> None:
-    """Torn vector files end the process that reads them, so another process reads them first."""
-    rows = fill(catalog, IDS)
-    chroma.create(SPACE, 8)
-    for _ in range(5):  # beyond 1,000 writes Chroma saves its vector files
-        chroma.upsert(SPACE, IDS, rows)
-    catalog.mark_indexed(SPACE, IDS)
-    chroma.close()
-    stamp = folder / "framekeep.stamp"
-    stamp.write_text(stamp.read_text().replace("whole", "torn"))
-    assert chroma.count(SPACE) == 300, "it was whole in truth"
-    chroma.close()
-
+def garble(folder: Path) -> None:
     [vector_file] = folder.rglob("data_level0.bin")
     vector_file.write_bytes(b"\xff" * vector_file.stat().st_size)
+
+
+def index_with_vector_files(catalog: Catalog, chroma: ChromaStore) -> Vectors:
+    """Beyond 1,000 writes Chroma saves its vector files."""
+    rows = index_all(catalog, chroma)
+    for _ in range(4):
+        chroma.upsert(SPACE, IDS, rows)
+    chroma.close()
+    return rows
+
+
+def tear(folder: Path) -> None:
+    stamp = folder / "framekeep.stamp"
     stamp.write_text(stamp.read_text().replace("whole", "torn"))
-    with pytest.raises(IndexUnavailableError, match="framekeep repair"):
-        chroma.query(SPACE, rows[0], 1)
-    with pytest.raises(IndexUnavailableError, match="framekeep repair"):
-        chroma.count(SPACE)
+
+
+def test_a_write_cut_short_before_files_are_saved_is_finished_from_the_log(
+    catalog: Catalog, chroma: ChromaStore, folder: Path
+) -> None:
+    rows = index_with_vector_files(catalog, chroma)
+    time.sleep(0.1)
+    tear(folder)
+    assert_same(catalog, chroma, rows)
+
+
+def test_a_write_cut_short_while_files_are_saved_is_noticed_before_they_are_read(
+    catalog: Catalog, chroma: ChromaStore, folder: Path
+) -> None:
+    """Reading torn vector files can end the process."""
+    rows = index_with_vector_files(catalog, chroma)
+    tear(folder)
+    garble(folder)
+    for _ in range(2):
+        with pytest.raises(IndexUnavailableError, match="framekeep repair"):
+            chroma.query(SPACE, rows[0], 1)
     replay(catalog, chroma, SPACE)
+    assert_same(catalog, chroma, rows)
+
+
+def test_repair_survives_vector_files_that_end_the_process_that_reads_them(
+    catalog: Catalog, chroma: ChromaStore, folder: Path
+) -> None:
+    rows = index_with_vector_files(catalog, chroma)
+    garble(folder)
+    assert not chroma.sound()
+    assert repair(catalog, chroma, SPACE).added == 300
+    assert chroma.sound()
     assert_same(catalog, chroma, rows)

@@ -209,6 +209,17 @@ class ChromaStore:
             if session is not None:
                 session.close()
 
+    def sound(self) -> bool:
+        """Whether all of it can be read, tried where a crash hurts nobody; used by repair.
+
+        A server looks after its own files and counts as sound.
+        """
+        if self._folder is None or self._guard is None or self._absent():
+            return True
+        with self._mapped(), self._lock, self._guard.turn():
+            self.close()
+            return not self._guard.torn() and survives(READ_THROUGH, self._folder)
+
     def reset(self) -> None:
         """Remove all spaces, even where the index cannot be opened any more; used by repair."""
         if self._folder is None or self._guard is None:
@@ -278,15 +289,15 @@ class ChromaStore:
     def _catch_up(self, guard: IndexGuard) -> None:
         """Open anew where others have written: a client keeps what it has read (chroma #3792)."""
         found = guard.read()
-        if not found.whole:
+        if guard.torn():
             self.close()
-            if self._folder is not None and not survives(READ_THROUGH, self._folder):
-                raise IndexUnavailableError(
-                    f"The vector index {self._place} was damaged when a process was stopped while "
-                    "writing to it; `framekeep repair` rebuilds it."
-                )
+            raise IndexUnavailableError(
+                f"The vector index {self._place} was damaged when a process was stopped while "
+                "saving it; `framekeep repair` rebuilds it."
+            )
+        if not found.whole:
             with guard.writing() as found:
-                pass  # it survived: say so
+                pass  # cut short, but nothing is broken
         if found != self._seen:
             self.close()
             self._seen = found

@@ -24,6 +24,7 @@ from framekeep.errors import IndexUnavailableError
 STAMP_FILE = "framekeep.stamp"
 WAIT_S = 60.0
 _POLL_S = 0.005
+_CLOCK_NS = 20_000_000  # file systems tell time in steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,27 @@ class IndexGuard:
             return Stamp("", whole=False)
         return Stamp(token, whole=state == "whole")
 
+    def torn(self) -> bool:
+        """True where a writer died while Chroma saved its vector files; only within a turn.
+
+        It saves them every thousand writes or so, and logs the others safely in SQL: a write cut
+        short in between, which no vector file is newer than, is finished from the log.
+        """
+        if self.read().whole:
+            return False
+        began_ns = self._stamp.stat().st_mtime_ns - _CLOCK_NS
+        return any(file.stat().st_mtime_ns >= began_ns for file in self._folder.glob("*/*"))
+
     @contextmanager
     def writing(self) -> Iterator[Stamp]:
         """Change the folder; gives the stamp that it has afterwards, unless an error ends it."""
         token = uuid.uuid4().hex
         self._write(f"torn {token}", durable=True)
-        yield Stamp(token, whole=True)
+        try:
+            yield Stamp(token, whole=True)
+        except (KeyboardInterrupt, GeneratorExit):
+            self._write(f"whole {uuid.uuid4().hex}", durable=False)  # Python stops between calls
+            raise
         self._write(f"whole {token}", durable=False)
 
     def _write(self, content: str, durable: bool) -> None:

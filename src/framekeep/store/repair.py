@@ -71,6 +71,8 @@ def repair(
         return RepairReport()
     try:
         vectors.reopen()
+        if not getattr(vectors, "sound", lambda: True)():
+            raise IndexUnavailableError("The index cannot be read.")
         report = _compare(catalog, vectors, space, width, probe=True)
     except IndexUnavailableError:
         _reset(catalog, vectors, space)

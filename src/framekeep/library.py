@@ -381,7 +381,7 @@ class Library:
 
     def clear(self) -> None:
         """Forget everything and close; the media themselves are not touched."""
-        with self._writing("clear"):
+        with self._lock.hold("framekeep clear", self._settings.lock_wait_s, self.on_wait):
             for space in self._vectors.spaces():
                 self._vectors.drop(space)
             self.close()

@@ -4,50 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import io
-import struct
+import stat
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from framekeep.errors import MediaError, UnsupportedMediaError
 from framekeep.media.quality import brightness, phash, sharpness
-from framekeep.media.scan import PICTURE_SUFFIXES
+from framekeep.media.scan import PICTURE_SUFFIXES, RAW_SUFFIXES
 from framekeep.media.sniff import HEAD_BYTES, PICTURES, sniff
 from framekeep.types import MediaItem, RgbImage
 
-RAW_SUFFIXES = frozenset(
-    [
-        ".dng",
-        ".cr2",
-        ".cr3",
-        ".nef",
-        ".nrw",
-        ".arw",
-        ".raf",
-        ".rw2",
-        ".orf",
-        ".pef",
-        ".srw",
-        ".3fr",
-        ".iiq",
-        ".erf",
-        ".kdc",
-    ]
-)
 _FORMATS = {
     "JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp",
     "DIB": "bmp", "TIFF": "tiff", "HEIF": "heic", "AVIF": "avif",
 }  # fmt: skip
-_DECODER_ERRORS = (
-    OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError,
-    EOFError, OverflowError, ZeroDivisionError, RuntimeError, struct.error, MemoryError,
-)  # fmt: skip
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +91,37 @@ def read_photo(
 
 def _kind(path: Path, max_bytes: int) -> str:
     try:
-        size = path.stat().st_size
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise MediaError("This is not a file; it was not opened.")
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
     except OSError as exc:
-        raise MediaError(f"The file cannot be read: {(exc.strerror or 'error').lower()}.") from exc
-    if size > max_bytes:
-        raise MediaError(f"The file has {size:,} bytes, more than the limit of {max_bytes:,}.")
+        raise _unreadable(exc) from exc
+    if status.st_size > max_bytes:
+        raise MediaError(
+            f"The file has {status.st_size / 1e6:,.0f} MB, more than the limit of "
+            f"{max_bytes / 1e6:,.0f} MB (FRAMEKEEP_MAX_BYTES)."
+        )
     if not head:
         raise MediaError("The file is empty (0 bytes).")
     kind = sniff(head)
     if kind in PICTURES:
         return str(kind)
-    claims = path.suffix.lower() in PICTURE_SUFFIXES
-    if claims:
+    if path.suffix.lower() in PICTURE_SUFFIXES:
         what = f"seems to be {kind}" if kind else "is of no known kind, or damaged at its start"
         raise MediaError(f"The name says picture, but the content {what}.")
     if kind == "video":
         raise UnsupportedMediaError("This is a video; framekeep indexes photos so far.")
     raise UnsupportedMediaError(
-        f"This is not a picture but {kind}." if kind else "This is not a picture."
+        f"This is not a photo that framekeep can read, it seems to be {kind}."
+        if kind
+        else "This is not a photo of any kind that framekeep knows."
     )
+
+
+def _unreadable(exc: OSError) -> MediaError:
+    return MediaError(f"The file cannot be read: {(exc.strerror or 'error').lower()}.")
 
 
 @contextlib.contextmanager
@@ -137,8 +133,12 @@ def _reasons(kind: str) -> Iterator[None]:
         raise
     except MemoryError as exc:
         raise MediaError("There is not enough memory to decode this picture.") from exc
-    except _DECODER_ERRORS as exc:
-        raise MediaError(f"The {kind.upper()} file is cut off or damaged ({exc}).") from exc
+    # Decoders of hostile bytes raise nearly anything; one bad file must not end a run.
+    except Exception as exc:
+        if isinstance(exc, OSError) and exc.errno is not None:
+            raise _unreadable(exc) from exc
+        detail = "" if isinstance(exc, UnidentifiedImageError) else f" ({_text(str(exc))[:120]})"
+        raise MediaError(f"The {kind.upper()} file is cut off or damaged{detail}.") from exc
 
 
 @cache
@@ -154,82 +154,106 @@ def _prepare_pillow() -> None:
 
 def _open(source: Path | io.BytesIO) -> Image.Image:
     _prepare_pillow()
-    return Image.open(source)
+    return Image.open(source, formats=tuple(_FORMATS))
 
 
-def _decode(image: Image.Image, min_side_px: int, max_pixels: int, kind: str) -> Photo:
-    width, height = image.size
-    if width * height > max_pixels:
-        raise MediaError(
-            f"The picture has {width} x {height} pixels, more than the limit of "
-            f"{max_pixels / 1e6:,.0f} megapixels (FRAMEKEEP_MAX_PIXELS)."
-        )
-    exif = image.getexif()
-    orientation = _orientation(exif)
-    profile = image.info.get("icc_profile")
+def _decode(
+    image: Image.Image, min_side_px: int, max_pixels: int, kind: str, orientation: int | None = None
+) -> Photo:
+    """Decode an opened picture; `orientation` is what holds where its own EXIF has none."""
+    size_wh = image.size
+    _check_pixels(size_wh, max_pixels)
+    facts = _facts(image, orientation)
     if image.format in ("JPEG", "MPO"):
-        scale = min(width, height) / max(min_side_px, 1)
-        if scale >= 2:
-            image.draft(None, (max(1, int(width / scale)), max(1, int(height / scale))))
+        for step in (8, 4, 2):
+            if min(size_wh) // step >= max(min_side_px, 1):
+                image.draft(None, (size_wh[0] // step, size_wh[1] // step))
+                break
     image.load()
-    upright = ImageOps.exif_transpose(image) if orientation != 1 else image
-    rgb = np.asarray(_to_rgb(upright, profile))
-    if orientation >= 5 and upright.size != image.size[::-1]:
-        orientation = 1
-    size_wh = (height, width) if orientation >= 5 else (width, height)
-    luma = np.asarray(Image.fromarray(rgb).convert("L"))
+    converted = _to_rgb(image, image.info.get("icc_profile"))
+    if facts.orientation in _UPRIGHT:
+        converted = converted.transpose(_UPRIGHT[facts.orientation])
+    rgb = np.asarray(converted)
+    luma = np.asarray(converted.convert("L"))
     return Photo(
         rgb=rgb,
-        size_wh=size_wh,
+        size_wh=size_wh[::-1] if facts.orientation >= 5 else size_wh,
         format=kind,
-        taken_at_local=_taken(exif),
-        camera=_camera(exif),
-        exif_orientation=orientation,
+        taken_at_local=facts.taken_at_local,
+        camera=facts.camera,
+        exif_orientation=facts.orientation,
         sharpness=sharpness(luma),
         brightness=brightness(luma),
         phash=phash(luma),
     )
 
 
+def _check_pixels(size_wh: tuple[int, int], max_pixels: int) -> None:
+    width, height = size_wh
+    if width * height > max_pixels:
+        raise MediaError(
+            f"The picture has {width} x {height} pixels, more than the limit of "
+            f"{max_pixels / 1e6:,.0f} megapixels (FRAMEKEEP_MAX_PIXELS)."
+        )
+
+
 def _to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Any mode to RGB: 16 bits scaled, alpha laid on white, a profile's colours to sRGB."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _to_eight_bits(image)
+    if image.mode == "LAB":
+        return _to_srgb(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         image = Image.alpha_composite(white, rgba).convert("RGB")
-    if profile and image.mode in ("RGB", "CMYK", "L"):
-        image = _to_srgb(image, profile)
+    elif image.mode not in ("RGB", "CMYK", "L"):
+        image = image.convert("RGB")
+    if profile:
+        with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            # Of a profile that is broken or for another mode, nothing is believed.
+            image = _to_srgb(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
     return image.convert("RGB")
 
 
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.float64)
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    if image.mode == "F":
-        low, high = float(values.min()), float(values.max())
-        low, high = (0.0, 1.0) if low >= 0 and high <= 1 else (low, max(high, low + 1e-9))
-    else:
-        low, high = 0.0, 65535.0
-    scaled = np.clip((values - low) / (high - low) * 255 + 0.5, 0, 255)
-    return Image.fromarray(scaled.astype(np.uint8))
-
-
-def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(
-            image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return image
+def _to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
+    converted = ImageCms.profileToProfile(
+        image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB"
+    )
     return converted or image
 
 
-def _orientation(exif: Image.Exif) -> int:
-    value = exif.get(ExifTags.Base.Orientation, 1)
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit grey by its full range; floats by 0..1, or by their own range where they leave it."""
+    values = np.asarray(image)
+    if image.mode == "F":
+        values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+        low, high = float(values.min()), float(values.max())
+        low, high = (0.0, 1.0) if low >= 0 and high <= 1 else (low, max(high, low + 1e-9))
+        scaled = np.clip((values - low) / (high - low) * 255 + 0.5, 0, 255)
+    else:
+        scaled = (np.clip(values, 0, 65535).astype(np.uint32) * 255 + 32767) // 65535
+    return Image.fromarray(scaled.astype(np.uint8))
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    orientation: int = 1
+    taken_at_local: datetime | None = None
+    camera: str | None = None
+
+
+def _facts(image: Image.Image, orientation: int | None) -> _Facts:
+    """What the EXIF block tells. Damage there is no reason to turn a sound picture away."""
+    known = _Facts(orientation or 1)
+    with contextlib.suppress(Exception):
+        exif = image.getexif()
+        turned = exif.get(ExifTags.Base.Orientation)
+        if isinstance(turned, int) and 1 <= turned <= 8:
+            known = replace(known, orientation=turned)
+        known = replace(known, camera=_camera(exif))
+        known = replace(known, taken_at_local=_taken(exif))
+    return known
 
 
 def _taken(exif: Image.Exif) -> datetime | None:
@@ -261,7 +285,7 @@ def _text(value: object) -> str:
 
 
 def _read_raw(path: Path, min_side_px: int, max_pixels: int) -> Photo:
-    """A RAW file's embedded preview; decoding the sensor's data would cost seconds a file."""
+    """A RAW file's embedded preview; developing the sensor's data would cost seconds a file."""
     try:
         import rawpy
     except ImportError as exc:
@@ -271,17 +295,17 @@ def _read_raw(path: Path, min_side_px: int, max_pixels: int) -> Photo:
         ) from exc
     try:
         with rawpy.imread(str(path)) as raw:
-            preview, flip = raw.extract_thumb(), raw.sizes.flip
-            size_wh = (raw.sizes.width, raw.sizes.height)
+            flip, size_wh = raw.sizes.flip, (raw.sizes.width, raw.sizes.height)
+            preview = raw.extract_thumb()
     except rawpy.LibRawError as exc:
-        raise MediaError(f"The RAW file has no preview that can be read ({exc}).") from exc
-    if preview.format == rawpy.ThumbFormat.JPEG:
-        with _open(io.BytesIO(preview.data)) as image:
-            photo = _decode(image, min_side_px, max_pixels, "raw")
-    else:
-        photo = _decode(Image.fromarray(preview.data), min_side_px, max_pixels, "raw")
-    turned = flip in (5, 6) and size_wh[0] > size_wh[1]
-    return Photo(
-        photo.rgb, size_wh[::-1] if turned else size_wh, "raw", photo.taken_at_local, photo.camera,
-        photo.exif_orientation, photo.sharpness, photo.brightness, photo.phash,
-    )  # fmt: skip
+        reason = exc.args[0] if exc.args else exc
+        reason = reason.decode() if isinstance(reason, bytes) else reason
+        raise MediaError(f"The RAW file has no preview that can be read ({reason}).") from exc
+    orientation = {3: 3, 5: 8, 6: 6}.get(flip, 1)
+    is_jpeg = preview.format == rawpy.ThumbFormat.JPEG
+    source = _open(io.BytesIO(preview.data)) if is_jpeg else Image.fromarray(preview.data)
+    with source as image:
+        if orientation >= 5 and image.width < image.height:
+            orientation = 1  # the camera stored its preview upright already
+        photo = _decode(image, min_side_px, max_pixels, "raw", orientation)
+    return replace(photo, size_wh=size_wh[::-1] if flip in (5, 6) else size_wh)

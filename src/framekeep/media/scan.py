@@ -13,32 +13,18 @@ from pathlib import Path
 
 from framekeep.errors import InputError, MediaError
 
-PICTURE_SUFFIXES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".png",
-        ".webp",
-        ".gif",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".heic",
-        ".heif",
-        ".avif",
-        ".dng",
-        ".cr2",
-        ".cr3",
-        ".nef",
-        ".arw",
-        ".raf",
-        ".rw2",
-        ".orf",
-        ".pef",
-        ".srw",
-    ]
-)
+RAW_SUFFIXES = frozenset(
+    (
+        ".3fr", ".arw", ".cr2", ".cr3", ".dng", ".erf", ".iiq", ".kdc", ".nef", ".nrw", ".orf",
+        ".pef", ".raf", ".rw2", ".srw",
+    )
+)  # fmt: skip
+PICTURE_SUFFIXES = RAW_SUFFIXES.union(
+    (
+        ".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic",
+        ".heif", ".avif",
+    )
+)  # fmt: skip
 RUBBISH = frozenset(
     ["thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information"]
 )
@@ -57,7 +43,7 @@ class FoundFile:
 def resolve_roots(
     paths: Sequence[str | Path], known: Callable[[str], bool] | None = None
 ) -> list[str]:
-    """Absolute paths of what to scan: patterns are expanded, repeats and nested ones left out.
+    """Absolute paths of what to scan: patterns are expanded, repeats left out.
 
     A path that is not there is kept where `known` says that it was once, so that its files can
     be marked missing. Raises InputError for any other path that matches nothing.
@@ -86,6 +72,42 @@ def scan(roots: Sequence[str | Path], *, max_bytes: int = 1_000_000_000) -> Iter
         yield from walk.root(os.path.abspath(root))
 
 
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """One folder being walked: names still to come, last first, and which of them are folders."""
+
+    path: str
+    identity: tuple[int, int]
+    names: list[str]
+    folders: frozenset[str]
+
+
+def _level(path: str, identity: tuple[int, int]) -> _Level:
+    # Only names are kept: a folder of a million files would cost three times as much as entries.
+    names: list[str] = []
+    folders: list[str] = []
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if _passed_over(entry.name):
+                continue
+            names.append(entry.name)
+            if _is_folder(entry):
+                folders.append(entry.name)
+    names.sort(reverse=True)
+    return _Level(path, identity, names, frozenset(folders))
+
+
+def _passed_over(name: str) -> bool:
+    return name.startswith(".") or name.lower() in RUBBISH
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
 class _Walk:
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
@@ -98,42 +120,56 @@ class _Walk:
             return
         self._roots.add(path)
         if os.path.isdir(path):
-            yield from self._folder(path, ())
+            yield from self._folder(path)
         elif not self._seen_in_folder(path):
             yield self._file(path)
 
     def _seen_in_folder(self, path: str) -> bool:
-        parent = os.stat(os.path.dirname(path))
-        return (parent.st_dev, parent.st_ino) in self._folders
+        folder, name = os.path.split(path)
+        try:
+            status = os.stat(folder)
+        except OSError:
+            return False
+        return not _passed_over(name) and (status.st_dev, status.st_ino) in self._folders
 
-    def _folder(self, path: str, above: tuple[tuple[int, int], ...]) -> Iterator[FoundFile]:
+    def _folder(self, path: str) -> Iterator[FoundFile]:
+        """Everything under a folder. A stack, since folders may nest deeper than calls can."""
+        levels: list[_Level] = []
+        yield from self._enter(path, levels)
+        while levels:
+            level = levels[-1]
+            if not level.names:
+                levels.pop()
+                continue
+            name = level.names.pop()
+            child = os.path.join(level.path, name)
+            if name in level.folders:
+                yield from self._enter(child, levels)
+            elif child not in self._roots:
+                yield self._file(child)
+
+    def _enter(self, path: str, levels: list[_Level]) -> Iterator[FoundFile]:
+        """Put a folder's level on the stack, or tell why it is not walked."""
         try:
             status = os.stat(path)
             identity = (status.st_dev, status.st_ino)
-            if identity in above:
+            if any(level.identity == identity for level in levels):
                 yield _problem(
                     path, "This link leads back to a folder above it; it was not followed."
                 )
                 return
             if identity in self._folders:
                 return
-            self._folders.add(identity)
-            with os.scandir(path) as entries:
-                ordered = sorted(entries, key=lambda entry: entry.name)
+            level = _level(path, identity)
         except OSError as exc:
             yield _problem(path, f"The folder cannot be read: {_words(exc)}.")
             return
+        self._folders.add(identity)
+        levels.append(level)
         if os.path.splitext(path)[1].lower() in PICTURE_SUFFIXES:
             yield _problem(
                 path, "This is a folder with a picture's name; the files in it were added."
             )
-        for entry in ordered:
-            if entry.name.startswith(".") or entry.name.lower() in RUBBISH:
-                continue
-            if os.path.isdir(entry.path):
-                yield from self._folder(entry.path, (*above, identity))
-            elif entry.path not in self._roots:
-                yield self._file(entry.path)
 
     def _file(self, path: str) -> FoundFile:
         shown = os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 HEAD_BYTES = 512
-_RAW_BRANDS = {b"crx ": "cr3"}
+_RAW_BRANDS = {b"crx "}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _AVIF_BRANDS = {b"avif", b"avis"}
 _MAGIC = (
@@ -14,6 +14,7 @@ _MAGIC = (
     (b"FUJIFILMCCD-RAW", "raw"),
     (b"IIRO", "raw"),
     (b"IIRS", "raw"),
+    (b"MMOR", "raw"),
     (b"IIU\0", "raw"),
     (b"II*\0", "tiff"),
     (b"MM\0*", "tiff"),
@@ -22,13 +23,22 @@ _MAGIC = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive or office document"),
     (b"\x1f\x8b", "a gzip archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (b"8BPS", "a Photoshop document"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"\x76\x2f\x31\x01", "an OpenEXR picture"),
+    (b"\0\0\x01\0", "an icon"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "video"),
     (b"\x1aE\xdf\xa3", "video"),
     (b"OggS", "video"),
     (b"\x00\x00\x01\xba", "video"),
     (b"\x00\x00\x01\xb3", "video"),
     (b"FLV", "video"),
     (b"ID3", "sound"),
+    (b"\xff\xfb", "sound"),
     (b"fLaC", "sound"),
 )
 PICTURES = frozenset(["jpeg", "png", "gif", "bmp", "webp", "tiff", "heic", "avif", "raw"])
@@ -39,6 +49,8 @@ def sniff(head: bytes) -> str | None:
     """A name out of `PICTURES`, "video", or what else it seems to be; None for unknown bytes."""
     if head[4:8] == b"ftyp":
         return _by_brand(head)
+    if head[4:8] in (b"moov", b"mdat", b"wide"):
+        return "video"
     if head[:4] == b"RIFF":
         return {b"WEBP": "webp", b"AVI ": "video", b"WAVE": "sound"}.get(head[8:12])
     if head[:2] == b"BM" and len(head) > 26 and head[14] in (12, 40, 52, 56, 64, 108, 124):
@@ -60,7 +72,7 @@ def _by_brand(head: bytes) -> str:
         return "avif"
     if any(brand in _HEIF_BRANDS for brand in brands):
         return "heic"
-    return "video"
+    return "sound" if brands[0][:3] == b"M4A" else "video"
 
 
 def _is_text(head: bytes) -> bool:

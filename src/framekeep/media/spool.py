@@ -1,4 +1,4 @@
-"""A scan that runs ahead in a thread, kept on disk, so that totals are known and memory stays flat."""
+"""A scan that runs ahead in a thread, kept on disk: totals are known and memory stays flat."""
 
 from __future__ import annotations
 

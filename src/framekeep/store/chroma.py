@@ -20,7 +20,7 @@ from framekeep.store.database import pages
 from framekeep.store.index_guard import IndexGuard, Stamp, own_spelling, survives
 from framekeep.types import Vectors
 
-HNSW = {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 200}
+HNSW = {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 400}
 """Chosen for recall; building stays far quicker than encoding. Malkov & Yashunin 2016."""
 
 WRITE_PAGE = 2048

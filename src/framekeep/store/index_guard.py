@@ -80,7 +80,8 @@ class IndexGuard:
         if self.read().whole:
             return False
         began_ns = self._stamp.stat().st_mtime_ns - _CLOCK_NS
-        return any(file.stat().st_mtime_ns >= began_ns for file in self._folder.glob("*/*"))
+        saved = list(self._folder.glob("*/*"))
+        return any(file.stat().st_mtime_ns >= began_ns for file in saved)
 
     @contextmanager
     def writing(self) -> Iterator[Stamp]:

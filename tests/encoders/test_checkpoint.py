@@ -183,3 +183,12 @@ def test_peeking_into_safetensors_needs_no_torch(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(file)], check=True, capture_output=True, text=True
     )
     assert done.stdout.split() == ["32", "False"]
+
+
+def test_big_picture_towers_have_wider_heads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    huge = clip_weights.Sizes((1280, 1, 16), (64, 1, 1), patch=14, image_px=28, embed_dim=32)
+    monkeypatch.setitem(clip_weights.SIZES, "tiny", huge)
+    file = clip_weights.write_open_clip_checkpoint(tmp_path, quick_gelu=None)
+    assert peek_arch(file).vision_heads == 16

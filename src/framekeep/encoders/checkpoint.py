@@ -4,7 +4,7 @@ The dialects are OpenAI's TorchScript archive, the names of transformers' CLIPMo
 open_clip's. The architecture is read from the tensors' shapes. Two things shapes do not tell,
 the activation and the number of heads, come from a ``config.json`` or ``open_clip_config.json``
 beside the file; without one each dialect's own default holds: quick_gelu for OpenAI's and
-transformers', gelu for open_clip's, and 64 channels per head.
+transformers', gelu for open_clip's, and 64 channels per head (more in ViT-H and larger).
 """
 
 from __future__ import annotations
@@ -37,8 +37,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Activation", "Checkpoint", "ClipArch", "Dialect", "peek_arch", "read_checkpoint"]
 
-_SIDECARS = ("open_clip_config.json", "config.json")
+SIDECARS = ("open_clip_config.json", "config.json")
+"""Files beside a checkpoint that are read with it; a copy of the one needs the other."""
+
 _HEAD_WIDTH = 64
+# OpenCLIP's big picture towers (ViT-H, ViT-g, ViT-bigG) are the exceptions, known by width.
+_VISION_HEAD_WIDTHS = {1280: 80, 1408: 88, 1664: 104}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,7 @@ def _read_arch(
         arch = ClipArch(
             vision_width=vision_width,
             vision_layers=layers["vision"],
-            vision_heads=max(1, vision_width // _HEAD_WIDTH),
+            vision_heads=max(1, vision_width // _vision_head_width(vision_width)),
             vision_mlp=found["vision.blocks.0.up.weight"][0],
             patch=patch,
             image_px=grid * patch,
@@ -191,13 +195,17 @@ def _read_arch(
     return arch
 
 
+def _vision_head_width(width: int) -> int:
+    return _VISION_HEAD_WIDTHS.get(width, _HEAD_WIDTH)
+
+
 def _default_activation(dialect: Dialect) -> Activation:
     return "gelu" if dialect == "open_clip" else "quick_gelu"
 
 
 def _ask_sidecar(path: Path, arch: ClipArch) -> ClipArch:
     """Take activation and heads from the configuration beside the file, where there is one."""
-    for name in _SIDECARS:
+    for name in SIDECARS:
         try:
             config = json.loads((path.parent / name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -226,7 +234,7 @@ def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _from_open_clip_config(config: Mapping[str, Any], arch: ClipArch) -> ClipArch:
     vision, text = _section(config, "vision_cfg"), _section(config, "text_cfg")
-    head_width = vision.get("head_width", _HEAD_WIDTH)
+    head_width = vision.get("head_width", _vision_head_width(arch.vision_width))
     return replace(
         arch,
         activation="quick_gelu" if config.get("quick_gelu") else "gelu",

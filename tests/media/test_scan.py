@@ -182,9 +182,7 @@ def test_folders_may_nest_deeper_than_calls(tmp_path: Path) -> None:
     try:
         assert names(tmp_path) == ["1.jpg"]
     finally:  # pytest's own cleaning up would call itself too deeply
-        for folder, _, _ in os.walk(tmp_path, topdown=False):
-            Path(folder, "1.jpg").unlink(missing_ok=True)
-            Path(folder).rmdir()
+        subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)
 
 
 def test_memory_stays_flat_over_many_folders(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ _FORMATS = {
     "JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp",
     "DIB": "bmp", "TIFF": "tiff", "HEIF": "heic", "AVIF": "avif",
 }  # fmt: skip
+# Pillow's other openers stay shut: some call programs, none is needed. JPEG's opens MPO too.
+_OPENERS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "HEIF", "AVIF")
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -154,7 +156,7 @@ def _prepare_pillow() -> None:
 
 def _open(source: Path | io.BytesIO) -> Image.Image:
     _prepare_pillow()
-    return Image.open(source, formats=tuple(_FORMATS))
+    return Image.open(source, formats=_OPENERS)
 
 
 def _decode(

@@ -63,12 +63,16 @@ class Searcher:
         Without terms, what matches the filter, newest first. `plan` then tells how it was done.
         Raises InputError, FilterError, NotFoundError, EncoderError, StoreError.
         """
-        where = parse_filter(query.where) if query.where and query.where.strip() else None
         if not query.terms:
+            where = _filter(query.where)
             ids = self._catalog.select_ids(where, query.limit, query.offset)
             self.plan = Plan("filter", len(ids))
             return self._hits([(media_id, None) for media_id in ids])
-        vector = self.query_vector(query.terms)
+        return self.by_vector(self.query_vector(query.terms), query)
+
+    def by_vector(self, vector: Vectors, query: Query) -> list[Hit]:
+        """The hits nearest to a unit vector (dim,) float32; the query's terms are not looked at."""
+        where = _filter(query.where)
         # Pages of one query ask equally deep, so that an approximate index gives them one order.
         end = query.offset + query.limit
         depth = next(depth for depth in _depths() if depth >= end)
@@ -77,7 +81,7 @@ class Searcher:
     def similar(self, media_id: str, limit: int, where: str | None = None) -> list[Hit]:
         """The media nearest to a member, without itself. Raises NotFoundError."""
         vector = self._stored(media_id)
-        found = self.nearest(vector, parse_filter(where) if where else None, limit + 1)
+        found = self.nearest(vector, _filter(where), limit + 1)
         return self._hits([pair for pair in found if pair[0] != media_id][:limit])
 
     def query_vector(self, terms: Sequence[Term]) -> Vectors:
@@ -162,6 +166,10 @@ class Searcher:
             for media_id, score in found
             if media_id in media and media_id in paths
         ]
+
+
+def _filter(where: str | None) -> Filter | None:
+    return parse_filter(where) if where and where.strip() else None
 
 
 def _depths() -> Iterator[int]:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from framekeep.testing import HashEncoder
 
 from framekeep.errors import EncoderError, InputError
 from framekeep.library import Library
+from framekeep.testing import HashEncoder
 from framekeep.types import IngestEvent
 from tests.helpers.pictures import write_folder, write_picture
 

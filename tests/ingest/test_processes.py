@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
-from framekeep.testing import HashEncoder
 
 from framekeep.errors import LibraryLockedError
 from framekeep.library import Library
 from framekeep.settings import Settings
+from framekeep.testing import HashEncoder
 from tests.helpers.pictures import write_folder, write_picture
 
 WRITER = """

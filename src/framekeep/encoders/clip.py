@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,10 +54,10 @@ class ClipEncoder(BaseEncoder):
     def _embed_texts(self, texts: Sequence[str]) -> Vectors:
         return self._text_rows(batch_ids(texts, self.arch.context))
 
+    @abstractmethod
     def _vision_rows(self, pixels: NDArray[np.float32]) -> Vectors:
         """Map (N, 3, image_px, image_px) float32 to (N, dim) float32, any length of row."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _text_rows(self, ids: NDArray[np.int64]) -> Vectors:
         """Map (N, L) int64 token ids to (N, dim) float32, any length of row."""
-        raise NotImplementedError

@@ -27,6 +27,7 @@ _FORMATS = {
 }  # fmt: skip
 # Pillow's other openers stay shut: some call programs, none is needed. JPEG's opens MPO too.
 _OPENERS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "HEIF", "AVIF")
+_TURNED_BY_DECODER = ("TIFF", "HEIF")
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -173,13 +174,14 @@ def _decode(
                 break
     image.load()
     converted = _to_rgb(image, image.info.get("icc_profile"))
-    if facts.orientation in _UPRIGHT:
-        converted = converted.transpose(_UPRIGHT[facts.orientation])
+    turn = 1 if image.format in _TURNED_BY_DECODER else facts.orientation
+    if turn in _UPRIGHT:
+        converted = converted.transpose(_UPRIGHT[turn])
     rgb = np.asarray(converted)
     luma = np.asarray(converted.convert("L"))
     return Photo(
         rgb=rgb,
-        size_wh=size_wh[::-1] if facts.orientation >= 5 else size_wh,
+        size_wh=size_wh[::-1] if turn >= 5 else size_wh,
         format=kind,
         taken_at_local=facts.taken_at_local,
         camera=facts.camera,
@@ -250,7 +252,7 @@ def _facts(image: Image.Image, orientation: int | None) -> _Facts:
     known = _Facts(orientation or 1)
     with contextlib.suppress(Exception):
         exif = image.getexif()
-        turned = exif.get(ExifTags.Base.Orientation)
+        turned = image.info.get("original_orientation") or exif.get(ExifTags.Base.Orientation)
         if isinstance(turned, int) and 1 <= turned <= 8:
             known = replace(known, orientation=turned)
         known = replace(known, camera=_camera(exif))

@@ -221,7 +221,7 @@ def garble(folder: Path) -> None:
 
 
 def index_with_vector_files(catalog: Catalog, chroma: ChromaStore) -> Vectors:
-    """Beyond 1,000 writes Chroma saves its vector files."""
+    """Beyond 256 writes Chroma saves its vector files."""
     rows = index_all(catalog, chroma)
     for _ in range(4):
         chroma.upsert(SPACE, IDS, rows)

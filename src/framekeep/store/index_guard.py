@@ -74,7 +74,7 @@ class IndexGuard:
     def torn(self) -> bool:
         """True where a writer died while Chroma saved its vector files; only within a turn.
 
-        It saves them every thousand writes or so, and logs the others safely in SQL: a write cut
+        It saves them every few hundred writes, and logs the others safely in SQL: a write cut
         short in between, which no vector file is newer than, is finished from the log.
         """
         if self.read().whole:

@@ -163,7 +163,7 @@ def _open(source: Path | io.BytesIO) -> Image.Image:
 def _decode(
     image: Image.Image, min_side_px: int, max_pixels: int, kind: str, orientation: int | None = None
 ) -> Photo:
-    """Decode an opened picture; `orientation` is what holds where its own EXIF has none."""
+    """Decode an opened picture; an `orientation` that is given holds against its own EXIF."""
     size_wh = image.size
     _check_pixels(size_wh, max_pixels)
     facts = _facts(image, orientation)
@@ -253,7 +253,7 @@ def _facts(image: Image.Image, orientation: int | None) -> _Facts:
     with contextlib.suppress(Exception):
         exif = image.getexif()
         turned = image.info.get("original_orientation") or exif.get(ExifTags.Base.Orientation)
-        if isinstance(turned, int) and 1 <= turned <= 8:
+        if orientation is None and isinstance(turned, int) and 1 <= turned <= 8:
             known = replace(known, orientation=turned)
         known = replace(known, camera=_camera(exif))
         known = replace(known, taken_at_local=_taken(exif))
@@ -305,11 +305,14 @@ def _read_raw(path: Path, min_side_px: int, max_pixels: int) -> Photo:
         reason = exc.args[0] if exc.args else exc
         reason = reason.decode() if isinstance(reason, bytes) else reason
         raise MediaError(f"The RAW file has no preview that can be read ({reason}).") from exc
-    orientation = {3: 3, 5: 8, 6: 6}.get(flip, 1)
+    orientation = {3: 3, 5: 8, 6: 6}.get(flip)
     is_jpeg = preview.format == rawpy.ThumbFormat.JPEG
+    if is_jpeg and preview.data.rfind(b"\xff\xd9") < len(preview.data) // 2:
+        # LibRaw fills what is missing with zeros, which would decode to grey.
+        raise MediaError("The RAW file is cut off or damaged (its preview has no end).")
     source = _open(io.BytesIO(preview.data)) if is_jpeg else Image.fromarray(preview.data)
     with source as image:
-        if orientation >= 5 and image.width < image.height:
+        if orientation in (6, 8) and image.width < image.height:
             orientation = 1  # the camera stored its preview upright already
         photo = _decode(image, min_side_px, max_pixels, "raw", orientation)
     return replace(photo, size_wh=size_wh[::-1] if flip in (5, 6) else size_wh)

@@ -17,6 +17,7 @@ from framekeep.encoders.weights import KnownModel, Source
 from framekeep.errors import InputError, NotFoundError, OfflineError, PrecisionError, WeightsError
 from framekeep.settings import Settings
 from tests.helpers.clip_weights import (
+    transformers_config,
     write_open_clip_checkpoint,
     write_openai_checkpoint,
     write_transformers_checkpoint,
@@ -199,3 +200,10 @@ def test_the_guard_notices_a_connection():
     done = run_without_network("import httpx; httpx.get('http://127.0.0.1:9/')")
     assert "network:" in done.stderr
     assert done.returncode != 0
+
+
+def test_what_lies_beside_a_checkpoint_comes_along(settings, checkpoint):
+    config = checkpoint.parent / "config.json"
+    config.write_text(json.dumps(transformers_config()))
+    registry.add_model("mine", checkpoint.parent, settings)
+    assert (settings.models / "mine" / "config.json").read_text() == config.read_text()

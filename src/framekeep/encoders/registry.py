@@ -234,7 +234,7 @@ def add_model(name: str, path: Path, settings: Settings) -> ModelStatus:
         raise InputError(
             f"{source} is none of the files that {name} stands for: add it under another name."
         )
-    from framekeep.encoders.checkpoint import peek_arch
+    from framekeep.encoders.checkpoint import SIDECARS, peek_arch
 
     arch = peek_arch(source)
     folder = settings.models / name
@@ -247,6 +247,9 @@ def add_model(name: str, path: Path, settings: Settings) -> ModelStatus:
         ):
             shutil.copyfileobj(file, part)
         Path(part.name).replace(target)
+        for sidecar in SIDECARS:
+            if (source.parent / sidecar).is_file():
+                shutil.copyfile(source.parent / sidecar, folder / sidecar)
     except OSError as exc:
         raise WeightsError(f"{source} cannot be copied to {folder}: {exc.strerror}.") from exc
     if sha256_of(target) != digest:

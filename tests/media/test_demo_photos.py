@@ -13,7 +13,9 @@ FREE = ("CC0 1.0", "CC BY 2.0", "CC BY 4.0", "CC BY-SA 4.0", "public domain")
 
 
 def test_every_photo_has_a_source_and_a_free_licence() -> None:
-    rows = re.findall(r"^\| (demo-\d\d\.jpg) \|(.+)\|$", (FOLDER / "SOURCES.md").read_text(), re.M)
+    rows = re.findall(
+        r"^\| (demo-\d\d\.jpg) \|(.+)\|$", (FOLDER / "SOURCES.md").read_text(), re.MULTILINE
+    )
     assert [name for name, _ in rows] == sorted(path.name for path in FOLDER.glob("*.jpg"))
     assert len(rows) >= 20
     for name, row in rows:

@@ -7,7 +7,7 @@ Documented imports, from a checkout: ``from src.models.model_manager import Mode
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,16 +108,14 @@ class VectorDatabase:
         self._store = ChromaStore.local(self._folder)
         self._lock = WriterLock(self._folder)
         self._seen: tuple[int, int] | None = None
-        self._kept = ExitStack()
 
     def create_or_get_collection(self) -> Any:
         """The Chroma collection, made if it is new."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._catch_up()
-        # What is given out must go on working, so its client stays open until `close`.
-        collection = self._kept.enter_context(self._store.plain(self._name))
-        self._seen = self._state()
-        return collection
+        with self._store.plain(self._name) as collection:
+            self._seen = self._state()
+            return collection
 
     def add_segments(
         self,
@@ -167,13 +165,12 @@ class VectorDatabase:
 
     def close(self) -> None:
         """Let go of the files."""
-        self._kept.close()
         self._store.close()
 
     def _catch_up(self) -> None:
         """A Chroma client misses what others wrote since it was opened: then open a new one."""
         if self._seen != self._state():
-            self._store.reopen()
+            self._store.close()
 
     def _state(self) -> tuple[int, int] | None:
         try:

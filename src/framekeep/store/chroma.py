@@ -1,13 +1,12 @@
-"""The vector index on Chroma: in a folder of its own, or on a server. Only this file imports it."""
+"""The vector index on Chroma: in a folder of its own, or on a server."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,9 +14,17 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from framekeep.errors import FramekeepError, IndexUnavailableError, StoreError
-from framekeep.settings import no_telemetry
+from framekeep.store.chroma_client import (
+    ID_PAGE,
+    Session,
+    find_collection,
+    nearest,
+    nearest_known,
+    open_folder,
+    open_server,
+)
 from framekeep.store.database import pages
-from framekeep.store.index_guard import IndexGuard, Stamp, own_spelling, survives
+from framekeep.store.index_guard import IndexGuard, Stamp, survives
 from framekeep.types import Vectors
 
 HNSW = {
@@ -33,26 +40,10 @@ replay from the log."""
 
 WRITE_PAGE = 2048
 """Vectors per request; Chroma takes at most 5,461 where SQLite is old, and says so itself."""
-ID_PAGE = 5000
-"""Ids per request: Chroma puts each into one SQL variable, of which SQLite allows 32,766."""
 QUERY_ID_PAGE = 100_000
 """Ids a query is restricted to, per request: about 7 MB on the wire, a server takes 40."""
 
 READ_THROUGH = "import sys; from framekeep.store.chroma import read_through as r; r(sys.argv[1])"
-
-_UNKNOWN_ID = "Error finding id"
-
-
-@dataclass(frozen=True)
-class _Session:
-    """One open client, and what is to be done when it is closed."""
-
-    client: Any
-    release: Callable[[], None]
-
-    def close(self) -> None:
-        self.client.close()
-        self.release()
 
 
 class ChromaStore:
@@ -67,7 +58,7 @@ class ChromaStore:
         self._folder = folder
         self._namespace = namespace
         self._lock = threading.RLock()
-        self._session: _Session | None = None
+        self._session: Session | None = None
         self._guard = None if folder is None else IndexGuard(folder)
         self._seen = Stamp("", whole=True)
 
@@ -123,6 +114,15 @@ class ChromaStore:
             if self._find(client, space) is not None:
                 with self._writing():
                     client.delete_collection(self._name(space))
+
+    @contextmanager
+    def plain(self, name: str) -> Iterator[Any]:
+        """A Chroma collection under a name of the caller's, made if new: the first version's."""
+        with self._client() as client:
+            configuration = {"hnsw": {"space": "cosine"}}
+            yield client.get_or_create_collection(
+                name, configuration=configuration, embedding_function=None
+            )
 
     def count(self, space: str) -> int:
         """How many vectors the space holds."""
@@ -201,10 +201,10 @@ class ChromaStore:
                     f"and the query is of shape {vector.shape}."
                 )
             if ids is None:
-                return _nearest(collection, vector, limit, None)
+                return nearest(collection, vector, limit, None)
             hits: list[tuple[str, float]] = []
             for page in pages(list(dict.fromkeys(ids)), QUERY_ID_PAGE):
-                hits.extend(_nearest_known(collection, vector, limit, page))
+                hits.extend(nearest_known(collection, vector, limit, page))
         return sorted(hits, key=lambda hit: -hit[1])[:limit]
 
     def reopen(self) -> None:
@@ -266,12 +266,7 @@ class ChromaStore:
         return mine
 
     def _find(self, client: Any, space: str) -> Any | None:
-        from chromadb.errors import NotFoundError
-
-        try:
-            return client.get_collection(self._name(space), embedding_function=None)
-        except NotFoundError:
-            return None
+        return find_collection(client, self._name(space))
 
     @contextmanager
     def _reading(self, space: str) -> Iterator[Any | None]:
@@ -323,9 +318,9 @@ class ChromaStore:
     def _opened(self) -> Any:
         if self._session is None:
             if self._folder is not None:
-                self._session = _open_folder(self._folder)
+                self._session = open_folder(self._folder)
             else:
-                self._session = _open_server(self._place)
+                self._session = open_server(self._place)
         return self._session.client
 
     @contextmanager
@@ -356,85 +351,16 @@ class ChromaStore:
         )
 
 
-def _nearest_known(
-    collection: Any, vector: Vectors, limit: int, ids: Sequence[str]
-) -> list[tuple[str, float]]:
-    """Chroma fails for an id that it does not hold: then leave those out."""
-    from chromadb.errors import ChromaError
-
-    try:
-        return _nearest(collection, vector, limit, ids)
-    except ChromaError as exc:
-        if _UNKNOWN_ID not in str(exc):
-            raise
-    held: list[str] = []
-    for page in pages(ids, ID_PAGE):
-        held += collection.get(ids=list(page), include=[])["ids"]
-    return _nearest(collection, vector, limit, held)
-
-
-def _nearest(
-    collection: Any, vector: Vectors, limit: int, ids: Sequence[str] | None
-) -> list[tuple[str, float]]:
-    if limit < 1 or (ids is not None and not ids):
-        return []
-    found = collection.query(
-        query_embeddings=np.asarray(vector, dtype=np.float32)[None],
-        n_results=limit if ids is None else min(limit, len(ids)),
-        ids=None if ids is None else list(ids),
-        include=["distances"],
-    )
-    return [
-        (i, 1.0 - float(d)) for i, d in zip(found["ids"][0], found["distances"][0], strict=True)
-    ]
-
-
-def _settings() -> Any:
-    no_telemetry()
-    from chromadb.config import Settings
-
-    # Without _env_file, Chroma would read whatever .env the user happens to stand in.
-    return Settings(_env_file=None, anonymized_telemetry=False)
-
-
-def _open_folder(folder: Path) -> _Session:
-    settings = _settings()
-    import chromadb
-
-    # Where this fails, the spelling stays taken: Chroma remembers a half-open system under it.
-    path, release = own_spelling(folder)
-    return _Session(chromadb.PersistentClient(path, settings=settings), release)
-
-
-def _open_server(url: str) -> _Session:
-    settings = _settings()
-    import chromadb
-
-    parts = urlsplit(url)
-    ssl = parts.scheme == "https"
-    port = parts.port or (443 if ssl else 8000)
-    client = chromadb.HttpClient(parts.hostname or "", port, ssl=ssl, settings=settings)
-    return _Session(client, lambda: _hang_up(client))
-
-
-def _hang_up(client: Any) -> None:
-    """Close the connections, which Chroma's own `close` leaves to the garbage collector."""
-    for each in (client, getattr(client, "_admin_client", None)):
-        session = getattr(getattr(each, "_server", None), "_session", None)
-        if session is not None:
-            session.close()
-
-
 def read_through(folder: str) -> None:
     """Touch every vector of every collection; raises, or ends the process, where that fails."""
-    session = _open_folder(Path(folder))
+    session = open_folder(Path(folder))
     for collection in session.client.list_collections():
         total = 0
         while ids := collection.get(limit=WRITE_PAGE, offset=total, include=[])["ids"]:
             rows = collection.get(ids=ids, include=["embeddings"])["embeddings"]
             if len(rows) != len(ids):
                 raise IndexUnavailableError("vectors are lacking")
-            if _nearest(collection, rows[0], 1, None)[0][1] < 1 - 1e-3:
+            if nearest(collection, rows[0], 1, None)[0][1] < 1 - 1e-3:
                 raise IndexUnavailableError("a vector is not found")
             total += len(ids)
         if total != collection.count():

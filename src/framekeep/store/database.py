@@ -33,7 +33,8 @@ class Database:
 
     def __init__(self, url_or_path: str | Path) -> None:
         self.url = _url(url_or_path)
-        self.place = self.url.database or str(self.url)
+        self.place = self.url.database or self.url.render_as_string(hide_password=True)
+        self._wrote = False
         with _mapped(self.place):
             self.engine = _engine(self.url)
         try:
@@ -48,8 +49,8 @@ class Database:
         return self.engine.dialect.name == "sqlite"
 
     def close(self) -> None:
-        """Close every connection; refresh SQLite's statistics on the way, as it recommends."""
-        if self.is_sqlite:
+        """Close every connection; a writer refreshes SQLite's statistics, as SQLite recommends."""
+        if self.is_sqlite and self._wrote:
             try:
                 with self.write() as connection:
                     connection.execute(sa.text("PRAGMA analysis_limit=1000"))
@@ -70,6 +71,7 @@ class Database:
         with _mapped(self.place), self.engine.connect() as connection:
             connection = connection.execution_options(framekeep_write=True)
             with connection.begin():
+                self._wrote = True
                 yield connection
 
     def upsert(

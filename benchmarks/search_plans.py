@@ -6,9 +6,10 @@ The vectors are made to lie like photos' do: 400 subjects of uneven size, each a
 numbers, every photo its subject's direction plus noise of the same length spread over 512 numbers
 but stronger in the first ones. Queries are such points that are not in the library. The catalog and
 the index are real; filters keep 100 %, 50 %, 1 % and 0.01 % at random, and two more go with and
-against the subject of the query. Exits with 1 where recall@10 is below 0.99 for one of the four, or
-the slowest one's median is above ten times the unfiltered one's. `--keep` leaves the library there
-for the next run.
+against the subject of the query: one keeps every other subject, the query's own among them, and one
+the others. Exits with 1 where any recall@10 is below 0.99, or where the slowest median of the four
+is above ten times the unfiltered one's. The last two depend on the query rather than on a share;
+their latency is shown, not judged. `--keep` leaves the library there for the next run.
 """
 
 from __future__ import annotations
@@ -32,14 +33,15 @@ from framekeep.types import EncoderInfo, FileRecord, MediaItem, Query, Vectors
 
 DIM, SUBJECTS, QUERIES, TOP = 512, 400, 40, 10
 INFO = EncoderInfo("bench", "bench@000000000000/p1", DIM)
-FILTERS = {
+FILTERS: dict[str, str | tuple[str, str] | None] = {
     "none": None,
     "100 %": "sharpness>=0",
     "50 %": "sharpness<50",
     "1 %": "sharpness<1",
     "0.01 %": "sharpness<0.01",
-    "with the subject": "brightness<0.5",
-    "against the subject": "brightness>=0.5",
+    # For queries of an even and of an odd subject.
+    "with the subject": ("brightness>=0.5", "brightness<0.5"),
+    "against the subject": ("brightness<0.5", "brightness>=0.5"),
 }
 JUDGED = ("100 %", "50 %", "1 %", "0.01 %")
 
@@ -103,27 +105,38 @@ def exact(rows: Vectors, kept: np.ndarray, query: Vectors) -> set[str]:
 
 
 def measure(
-    searcher: Searcher, catalog: Catalog, rows: Vectors, queries: Vectors, where: str | None
+    searcher: Searcher,
+    catalog: Catalog,
+    rows: Vectors,
+    queries: tuple[Vectors, np.ndarray],
+    filters: str | tuple[str, str] | None,
 ) -> tuple[float, float, str, int]:
     """Recall@10, median latency in seconds, the plan's name, and how many a filter keeps."""
-    tree: Filter | None = parse_filter(where) if where else None
-    kept = np.array([int(i, 16) for i in catalog.select_ids(tree, order="id")])
+    even_odd = filters if isinstance(filters, tuple) else (filters, filters)
+    kept = [_kept(catalog, where) for where in even_odd]
     recalls, times, plans = [], [], []
-    for query in queries:
+    for query, subject in zip(*queries, strict=True):
+        where, among = even_odd[subject % 2], kept[subject % 2]
         started = time.perf_counter()
         hits = searcher.by_vector(query, Query(where=where, limit=TOP))
         times.append(time.perf_counter() - started)
         plans.append(searcher.plan.name)
-        truth = exact(rows, kept, query)
+        truth = exact(rows, among, query)
         recalls.append(len(truth & {hit.media_id for hit in hits}) / len(truth))
     plan = max(set(plans), key=plans.count)
-    return float(np.mean(recalls)), statistics.median(times), plan, len(kept)
+    mean_kept = sum(map(len, kept)) // 2
+    return float(np.mean(recalls)), statistics.median(times), plan, mean_kept
+
+
+def _kept(catalog: Catalog, where: str | None) -> np.ndarray:
+    tree: Filter | None = parse_filter(where) if where else None
+    return np.array([int(i, 16) for i in catalog.select_ids(tree, order="id")])
 
 
 def run(count: int, folder: Path) -> dict[str, tuple[float, float, str, int]]:
     """Build (or reuse) the library and measure every filter."""
     rows, subjects = points(count, seed=1)
-    queries, _ = points(QUERIES, seed=2)
+    queries = points(QUERIES, seed=2)
     catalog, vectors = (
         Catalog.open(folder / "catalog.sqlite3"),
         ChromaStore.local(folder / "chroma"),
@@ -134,10 +147,10 @@ def run(count: int, folder: Path) -> dict[str, tuple[float, float, str, int]]:
             build(catalog, vectors, rows, subjects)
             print(f"built in {time.perf_counter() - started:.0f} s", file=sys.stderr)
         searcher = Searcher(catalog, vectors, INFO, _no_encoder)
-        searcher.by_vector(queries[0], Query(limit=TOP))
+        searcher.by_vector(queries[0][0], Query(limit=TOP))
         return {
-            name: measure(searcher, catalog, rows, queries, where)
-            for name, where in FILTERS.items()
+            name: measure(searcher, catalog, rows, queries, filters)
+            for name, filters in FILTERS.items()
         }
     finally:
         vectors.close()
@@ -165,7 +178,7 @@ def main() -> int:
             f"{name:20} {kept:7,} kept  plan {plan:10}  recall {recall:.3f}  "
             f"median {seconds * 1000:6.1f} ms  {seconds / plain:5.1f} x unfiltered"
         )
-    good = all(found[name][0] >= 0.99 for name in ("none", *JUDGED))
+    good = all(recall >= 0.99 for recall, *_ in found.values())
     quick = max(found[name][1] for name in JUDGED) <= 10 * plain
     print("bounds held" if good and quick else "bounds missed")
     return 0 if good and quick else 1

@@ -7,9 +7,8 @@ finds too few, the index searches among the remaining ids only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Literal
 
 import numpy as np
@@ -24,13 +23,18 @@ from framekeep.types import EncoderInfo, Hit, Query, Term, Vectors
 PlanName = Literal["index", "exact", "widened", "restricted", "filter"]
 Scored = list[tuple[str, float]]
 
-# Up to so many remaining media are read from the catalog and scored exactly.
-EXACT_LIMIT = 1500
-# The first look into the index fetches so many times what is wanted, later ones more.
+# Up to so many remaining media are read from the catalog and scored exactly (about 10 us each).
+EXACT_LIMIT = 2500
+# The first look into the index fetches so many times what is wanted, a later one more.
 WIDEN = 4
-WIDEST = 6000
-# The first pages of results together.
+WIDEST = 4096
+# Among given ids the index is asked for so many at least: that makes its walk thorough.
+THOROUGH = 1000
+# The first pages of results together; each further layer of pages is so many times deeper.
 PAGE_DEPTH = 64
+DEEPEN = 4
+# Asked for beyond what is wanted: the index may still hold media that have just gone.
+SPARE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +76,13 @@ class Searcher:
 
     def by_vector(self, vector: Vectors, query: Query) -> list[Hit]:
         """The hits nearest to a unit vector (dim,) float32; the query's terms are not looked at."""
-        where = _filter(query.where)
-        # Pages of one query ask equally deep, so that an approximate index gives them one order.
         end = query.offset + query.limit
-        depth = next(depth for depth in _depths() if depth >= end)
-        return self._hits(self.nearest(vector, where, depth)[query.offset : end])
+        return self._hits(self._ranked(vector, _filter(query.where), end)[query.offset :])
 
     def similar(self, media_id: str, limit: int, where: str | None = None) -> list[Hit]:
         """The media nearest to a member, without itself. Raises NotFoundError."""
         vector = self._stored(media_id)
-        found = self.nearest(vector, _filter(where), limit + 1)
+        found = self._ranked(vector, _filter(where), limit + 1)
         return self._hits([pair for pair in found if pair[0] != media_id][:limit])
 
     def query_vector(self, terms: Sequence[Term]) -> Vectors:
@@ -112,46 +113,66 @@ class Searcher:
         row: Vectors = rows[0]
         return row
 
+    def _ranked(self, vector: Vectors, where: Filter | None, end: int) -> Scored:
+        """The first `end` of the one order that all pages of a query share.
+
+        An approximate index asked more deeply may find what it missed before. So the order is
+        built in layers, and what a deeper look adds comes after what the page before has shown.
+        """
+        ranked: Scored = []
+        depth = PAGE_DEPTH
+        while True:
+            found = self.nearest(vector, where, depth)
+            placed = {media_id for media_id, _ in ranked}
+            ranked += [pair for pair in found if pair[0] not in placed]
+            if len(ranked) >= end or len(found) < depth:
+                return ranked[:end]
+            depth *= DEEPEN
+
     def nearest(self, vector: Vectors, where: Filter | None, limit: int) -> Scored:
-        """The nearest live media that match, as (id, cosine), best first."""
+        """The `limit` nearest live media that match (all, where few do), as (id, cosine)."""
         if where is None:
             return self._unfiltered(vector, limit)
         few = self._catalog.select_ids(where, EXACT_LIMIT + 1, order=None)
         if len(few) <= EXACT_LIMIT:
             self.plan = Plan("exact", len(few))
-            return self._exact(vector, few, limit)
+            return self._exact(vector, few)
         found = self._widened(vector, where, limit)
         if found is not None:
             return found
         ids = self._catalog.select_ids(where, order=None)
         self.plan = Plan("restricted", len(ids))
-        return _ordered(self._vectors.query(self._space, vector, limit, ids), limit)
+        thorough = self._vectors.query(self._space, vector, max(limit, THOROUGH), ids)
+        return _ordered(thorough)[:limit]
 
     def _unfiltered(self, vector: Vectors, limit: int) -> Scored:
-        # The index may still hold a medium that has just gone, so a few more are asked for.
-        found = self._vectors.query(self._space, vector, limit + 8)
-        live = self._catalog.live_ids([media_id for media_id, _ in found])
-        self.plan = Plan("index", len(found))
-        return _ordered([pair for pair in found if pair[0] in live], limit)
+        wanted = limit + SPARE
+        while True:
+            found = self._vectors.query(self._space, vector, wanted)
+            live = self._catalog.live_ids([media_id for media_id, _ in found])
+            if len(live) >= limit or len(found) < wanted:
+                self.plan = Plan("index", len(found))
+                return _ordered([pair for pair in found if pair[0] in live])[:limit]
+            wanted *= 2
 
-    def _exact(self, vector: Vectors, ids: Sequence[str], limit: int) -> Scored:
+    def _exact(self, vector: Vectors, ids: Sequence[str]) -> Scored:
         kept, rows = self._catalog.get_vectors(self._space, ids)
         if not kept:
             return []
         scores = rows @ vector
-        return _ordered(list(zip(kept, scores.tolist(), strict=True)), limit)
+        return _ordered(list(zip(kept, scores.tolist(), strict=True)))
 
     def _widened(self, vector: Vectors, where: Filter, limit: int) -> Scored | None:
-        """Ask the index for ever more until enough match; None where that would be too many."""
+        """Ask the index for ever more until enough match; None where that does not serve."""
         wanted = limit * WIDEN
         while wanted <= WIDEST:
             found = self._vectors.query(self._space, vector, wanted)
             ids = self._catalog.matching([media_id for media_id, _ in found], where)
+            if len(found) < wanted or _rarer_nearby(found, ids):
+                return None
             if len(ids) >= limit:
                 self.plan = Plan("widened", len(found))
-                return _ordered([pair for pair in found if pair[0] in ids], limit)
-            if len(found) < wanted:
-                break
+                return _ordered([pair for pair in found if pair[0] in ids])[:limit]
             # The share that matched so far tells how many are needed, with room to spare.
             share = max(len(ids), 0.5) / len(found)
             wanted = max(wanted * 2, int(1.5 * limit / share))
@@ -172,9 +193,14 @@ def _filter(where: str | None) -> Filter | None:
     return parse_filter(where) if where and where.strip() else None
 
 
-def _depths() -> Iterator[int]:
-    return (PAGE_DEPTH * 4**step for step in count())
+def _rarer_nearby(found: Scored, matching: set[str]) -> bool:
+    """True where a filter goes against the query: what matches begins where the near ones end.
+
+    So far out an index walk is unreliable, since it follows neighbours that do not match.
+    """
+    near = sum(media_id in matching for media_id, _ in found[: len(found) // 2])
+    return 2 * near < len(matching) - near
 
 
-def _ordered(found: Scored, limit: int) -> Scored:
-    return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]
+def _ordered(found: Scored) -> Scored:
+    return sorted(found, key=lambda pair: (-pair[1], pair[0]))

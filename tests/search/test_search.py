@@ -63,22 +63,24 @@ def truth(rows, query, kept, limit):
 
 
 @pytest.mark.parametrize(
-    ("where", "least", "exact_limit", "plan"),
+    ("where", "least", "exact_limit", "queries", "plan"),
     [
-        (None, 0, 1500, "index"),
-        ("sharpness>=390", 390, 1500, "exact"),
-        ("sharpness>=100", 100, 50, "widened"),
-        ("sharpness>=340", 340, 10, "restricted"),
+        (None, 0, 1500, (0, 150, 399), "index"),
+        ("sharpness>=390", 390, 1500, (0, 150, 399), "exact"),
+        ("sharpness>=100", 100, 50, (150, 250, 399), "widened"),
+        ("sharpness>=340", 340, 10, (0, 150, 399), "restricted"),
+        # A filter that keeps nothing of the query's own cluster.
+        ("sharpness>=20", 20, 10, (0,), "restricted"),
     ],
 )
-def test_every_plan_finds_the_nearest(parts, monkeypatch, where, least, exact_limit, plan):
+def test_every_plan_finds_the_nearest(parts, monkeypatch, where, least, exact_limit, queries, plan):
     monkeypatch.setattr(search, "EXACT_LIMIT", exact_limit)
     monkeypatch.setattr(search, "PAGE_DEPTH", 10)
-    if plan == "restricted":
+    if least == 340:
         monkeypatch.setattr(search, "WIDEST", 10)
     rows = parts[2]
     looker = searcher(parts)
-    for n in (0, 150, 399):
+    for n in queries:
         hits = looker.by_vector(rows[n], Query(where=where, limit=10))
         assert looker.plan.name == plan
         assert [hit.media_id for hit in hits] == truth(rows, rows[n], range(least, COUNT), 10)
@@ -95,6 +97,47 @@ def test_pages_join(parts):
         for hit in looker.by_vector(rows[7], Query(limit=40, offset=start))
     ]
     assert len(pages) == len(set(pages)) == COUNT
+
+
+class ShortSighted(MemoryVectorStore):
+    """Misses one in ten of the nearest unless it is asked for many."""
+
+    def query(self, space, vector, limit, ids=None):
+        found = super().query(space, vector, COUNT, ids)
+        if limit < 200:
+            found = [pair for pair in found if int(pair[0], 16) % 10]
+        return found[:limit]
+
+
+@pytest.mark.parametrize("where", [None, "sharpness<300"])
+def test_pages_join_on_an_index_that_sees_more_when_asked_for_more(parts, monkeypatch, where):
+    monkeypatch.setattr(search, "EXACT_LIMIT", 50)
+    catalog, _, rows = parts
+    store = ShortSighted()
+    ids = [f"{n:064x}" for n in range(COUNT)]
+    store.create(ENCODER.info.space, ENCODER.dim)
+    store.upsert(ENCODER.info.space, ids, rows)
+    looker = Searcher(catalog, store, ENCODER.info, lambda: ENCODER)
+    pages = [
+        hit.media_id
+        for start in range(0, 440, 20)
+        for hit in looker.by_vector(rows[7], Query(where=where, limit=20, offset=start))
+    ]
+    assert len(pages) == len(set(pages)) == (300 if where else COUNT)
+
+
+def test_media_that_the_index_still_holds_leave_no_gap(parts):
+    catalog, _, rows = parts
+    gone = range(100, 130)
+    ledger = [FileRecord(f"/p/{n}.jpg", n, 1, "missing", "gone", f"{n:064x}") for n in gone]
+    catalog.record_files(ledger, 2)
+    try:
+        hits = searcher(parts).by_vector(rows[110], Query(limit=COUNT))
+        assert len(hits) == COUNT - len(gone)
+    finally:
+        catalog.record_files(
+            [FileRecord(f"/p/{n}.jpg", n, 1, "indexed", None, f"{n:064x}") for n in gone], 3
+        )
 
 
 def test_a_medium_that_is_gone_is_no_hit(parts, tmp_path):
@@ -169,7 +212,6 @@ def test_near_hashes_finds_what_comparing_all_pairs_finds(values, edits, bits):
     hashes = {f"h{n}": value for n, value in enumerate(values)}
     for n, (which, flips) in enumerate(edits):
         hashes[f"e{n}"] = values[which % len(values)] ^ sum(1 << bit for bit in flips)
-    groups: dict[str, set[str]] = {name: {name} for name in hashes}
 
     def join(pairs):
         found = {name: {name} for name in hashes}

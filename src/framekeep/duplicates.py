@@ -19,6 +19,19 @@ DEFAULT_COSINE = 0.96
 NEIGHBOURS = 12
 
 
+def find_duplicates(
+    catalog: Catalog, vectors: VectorStore, space: str, kind: str, threshold: float | None
+) -> list[DuplicateGroup]:
+    """Groups of one kind; `threshold` is the kind's own. Raises InputError for another kind."""
+    if kind == "identical":
+        return identical(catalog)
+    if kind == "perceptual":
+        return perceptual(catalog, threshold)
+    if kind == "semantic":
+        return semantic(catalog, vectors, space, threshold)
+    raise InputError(f"Duplicates are identical, perceptual or semantic, not {kind}.")
+
+
 def identical(catalog: Catalog) -> list[DuplicateGroup]:
     """Files with the same bytes."""
     return [

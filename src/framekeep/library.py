@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -74,6 +75,7 @@ class Library:
         self._encoder = encoder
         self._lock = WriterLock(folder)
         self._generation = catalog.generation()
+        self.on_wait: Notice | None = None
 
     @classmethod
     def open(
@@ -169,11 +171,7 @@ class Library:
             return self._catalog.failed_paths()
         if not paths:
             raise InputError("Name at least one file or folder to add.")
-        return resolve_roots(paths, known=self._knows)
-
-    def _knows(self, path: str) -> bool:
-        """True where the catalog has seen the path, or files below it, before."""
-        return self._catalog.knows_path(path)
+        return resolve_roots(paths, known=self._catalog.knows_path)
 
     def use_encoder(self, name: str, precision: str = "fp32") -> Iterator[IngestEvent]:
         """Encode every medium with another encoder or precision, then search with that one.
@@ -250,16 +248,10 @@ class Library:
         self, kind: str = "identical", threshold: float | None = None
     ) -> list[DuplicateGroup]:
         """Groups of media that show the same: `identical`, `perceptual` or `semantic`."""
-        from framekeep import duplicates
+        from framekeep.duplicates import find_duplicates
 
         self._catch_up()
-        if kind == "identical":
-            return duplicates.identical(self._catalog)
-        if kind == "perceptual":
-            return duplicates.perceptual(self._catalog, threshold)
-        if kind == "semantic":
-            return duplicates.semantic(self._catalog, self._vectors, self.info.space, threshold)
-        raise InputError(f"Duplicates are identical, perceptual or semantic, not {kind}.")
+        return find_duplicates(self._catalog, self._vectors, self.info.space, kind, threshold)
 
     def ids_where(self, where: str) -> list[str]:
         """The ids of all media that match a filter, newest first. Raises FilterError."""
@@ -278,7 +270,7 @@ class Library:
             return media.media_id
         if isinstance(media, str) and self._catalog.media([media]):
             return media
-        path = str(Path(media).expanduser().absolute())
+        path = os.path.abspath(Path(media).expanduser())  # noqa: PTH100 - links stay as they are
         found = self._catalog.media_of_path(path)
         if found is None:
             raise NotFoundError(f"{path} is not in this library: add it first.")
@@ -348,9 +340,13 @@ class Library:
         return self._catalog.problems(limit, offset)
 
     def status(self) -> LibraryStatus:
-        """Counts, encoder and sizes at a glance."""
+        """Counts, encoder and sizes at a glance; `index_count` is -1 where it cannot be opened."""
         self._catch_up()
         info = self.info
+        try:
+            index_count = self._vectors.count(info.space)
+        except IndexUnavailableError:
+            index_count = -1
         return LibraryStatus(
             path=str(self.path),
             media=self._catalog.count_media(),
@@ -359,17 +355,10 @@ class Library:
             bytes_on_disk=sum(f.stat().st_size for f in self.path.rglob("*") if f.is_file()),
             encoder=info,
             vectors=self._catalog.get_meta("vectors") or "local",
-            index_count=self._index_count(info.space),
+            index_count=index_count,
             building=self._catalog.get_meta("building"),
             precision_checks=tuple(self._catalog.checks()),
         )
-
-    def _index_count(self, space: str) -> int:
-        """How many vectors the index holds; -1 where it cannot be opened."""
-        try:
-            return self._vectors.count(space)
-        except IndexUnavailableError:
-            return -1
 
     def repair(self) -> RepairReport:
         """Find and mend every difference between catalog and index, without encoding again."""
@@ -397,8 +386,6 @@ class Library:
                 yield
             finally:
                 self._generation = self._catalog.generation()
-
-    on_wait: Notice | None = None
 
     def _stores(self, encoder: Encoder | None = None) -> Stores:
         from framekeep.ingest import Stores

@@ -1,9 +1,10 @@
-"""Run a framekeep command in a real terminal and draw what it shows, for the README.
+"""Run framekeep in a real terminal and draw what it shows, for the README.
 
-    python tools/make_screenshot.py docs/images/demo.png demo --no-app
+    python tools/make_screenshot.py docs/images/search.png
 
-The command runs on a pseudo-terminal with 24-bit colours; its output is drawn cell by cell with
-DejaVu Sans Mono. Linux and macOS only.
+The demo photos are put into a Pictures folder of a home made for it. The commands run on a
+pseudo-terminal with 24-bit colours; their output is drawn cell by cell with DejaVu Sans Mono.
+Linux and macOS only.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import fcntl
 import os
 import pty
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -27,6 +29,12 @@ from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
+DEMO = Path(__file__).parents[1] / "src" / "framekeep" / "data" / "demo"
+SESSION = (
+    ("add", "~/Pictures", "--encoder", "starter"),
+    ("search", "a cat", "--limit", "2"),
+    ("search", "rocket launch", "--limit", "2"),
+)
 COLUMNS, ROWS = 96, 200
 FONT_PX, MARGIN_PX, BAR_PX, SCALE = 26, 28, 44, 2
 DARK = "282c34 e06c75 98c379 e5c07b 61afef c678dd 56b6c2 abb2bf"
@@ -74,13 +82,12 @@ def lines_left(output: str) -> list[Text]:
     return [Text.from_ansi(REDRAWN.sub("", line)) for line in lines]
 
 
-def draw(lines: list[Text], prompt: str) -> Image.Image:
+def draw(lines: list[Text]) -> Image.Image:
     """The lines as a picture of a terminal's window."""
     folder = Path(os.environ.get("FONTS", "/usr/share/fonts/truetype/dejavu"))
     regular = ImageFont.truetype(str(folder / "DejaVuSansMono.ttf"), FONT_PX)
     bold = ImageFont.truetype(str(folder / "DejaVuSansMono-Bold.ttf"), FONT_PX)
     cell_w, cell_h = round(regular.getlength("M")), round(FONT_PX * 1.3)
-    lines = [Text.assemble(("$ ", "green"), (prompt, "bold")), *lines]
     size = (COLUMNS * cell_w + 2 * MARGIN_PX, len(lines) * cell_h + BAR_PX + 2 * MARGIN_PX)
     image = Image.new("RGB", size, tuple(THEME.background_color))
     pen = ImageDraw.Draw(image)
@@ -128,17 +135,26 @@ def rgb(colour: Color | None, is_ink: bool) -> tuple[int, ...]:
     return tuple(colour.get_truecolor(THEME, foreground=is_ink))
 
 
+def session(home: Path) -> list[Text]:
+    """The lines of the whole session, prompts included."""
+    shutil.copytree(DEMO, home / "Pictures", ignore=shutil.ignore_patterns("*.md"))
+    os.environ.update(HOME=str(home), XDG_DATA_HOME=str(home / "data"))
+    lines: list[Text] = []
+    for command in SESSION:
+        prompt = " ".join(f'"{word}"' if " " in word else word for word in command)
+        lines.append(Text.assemble(("$ ", "green"), (f"framekeep {prompt}", "bold")))
+        words = [word.replace("~", str(home)) for word in command]
+        lines += [*lines_left(in_terminal([sys.executable, "-m", "framekeep", *words])), Text()]
+    return lines[:-1]
+
+
 def main() -> int:
     """Run, draw, save."""
-    parser = argparse.ArgumentParser(description="A picture of a framekeep command at work.")
+    parser = argparse.ArgumentParser(description="A picture of framekeep at work.")
     parser.add_argument("picture", type=Path)
-    parser.add_argument("words", nargs=argparse.REMAINDER)
     args = parser.parse_args()
-    words = [word for word in args.words if word != "--"]
     with tempfile.TemporaryDirectory() as home:
-        os.environ["XDG_DATA_HOME"] = home
-        output = in_terminal([sys.executable, "-m", "framekeep", *words])
-    picture = draw(lines_left(output), f"framekeep {' '.join(words)}")
+        picture = draw(session(Path(home)))
     args.picture.parent.mkdir(parents=True, exist_ok=True)
     small = picture.resize(
         (picture.width // SCALE, picture.height // SCALE), Image.Resampling.LANCZOS

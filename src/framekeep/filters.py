@@ -21,6 +21,8 @@ Kind = Literal["date", "number", "text", "choice"]
 
 LONGEST = 10_000
 DEEPEST = 50
+# Databases limit how many conditions one query may have; SQLite at 1,000.
+MOST = 250
 
 GRAMMAR = r"""
 ?start: any
@@ -34,10 +36,11 @@ FLAG.2: /has-[a-z]+/i
 FIELD: /(?!(and|or|not)\b)[a-z]+/i
 OP: /<=|>=|!=|[<>=:]/
 WORD: /[^\s()"]+/
-QUOTED: /"(\\.|[^"\\])*"/
+QUOTED: /"(\\.|[^"\\])*"/s
 %ignore /\s+/
 """
 
+_BARE = re.compile(r'[^\s()"]+')
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
 _UNITS: dict[str, dict[str, float]] = {
     "bytes": {"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2**10, "mib": 2**20},
@@ -74,6 +77,8 @@ class Compare:
     value: str
 
     def __str__(self) -> str:
+        if _BARE.fullmatch(self.value):
+            return f"{self.field}{self.op}{self.value}"
         escaped = self.value.replace("\\", "\\\\").replace('"', '\\"')
         return f'{self.field}{self.op}"{escaped}"'
 
@@ -85,7 +90,7 @@ class Not:
     inner: Filter
 
     def __str__(self) -> str:
-        return f"not ({self.inner})"
+        return f"not {_within(self.inner, And, Or)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ class And:
     parts: tuple[Filter, ...]
 
     def __str__(self) -> str:
-        return " and ".join(f"({part})" for part in self.parts)
+        return " and ".join(_within(part, And, Or) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +110,15 @@ class Or:
     parts: tuple[Filter, ...]
 
     def __str__(self) -> str:
-        return " or ".join(f"({part})" for part in self.parts)
+        return " or ".join(_within(part, Or) for part in self.parts)
 
 
 Filter = Compare | Not | And | Or
+
+
+def _within(part: Filter, *loose: type) -> str:
+    """A part written out, in parentheses where it binds no closer than what is around it."""
+    return f"({part})" if isinstance(part, loose) else str(part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +133,7 @@ def parse_filter(text: str) -> Filter:
     """Parse an expression. Raises FilterError with the spot and what was expected there."""
     if len(text) > LONGEST:
         raise FilterError(f"A filter has at most {LONGEST:,} characters, not {len(text):,}.")
-    _check_depth(text)
+    _check_parentheses(text)
     from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
 
     try:
@@ -140,6 +150,7 @@ def parse_filter(text: str) -> Filter:
         raise _pointed(text, position, _expected(exc)) from exc
     except UnexpectedInput as exc:
         raise _pointed(text, len(text), "Here something is missing.") from exc
+    _check_size(tree)
     return tree
 
 
@@ -252,23 +263,47 @@ def _text_fault(field: str, op: str, text: str) -> str | None:
 
 
 def _after(start: datetime, form: str) -> datetime:
-    if form == "%Y":
-        return start.replace(year=start.year + 1)
-    if form == "%Y-%m":
-        return (start + timedelta(days=31)).replace(day=1)
-    step = {"d": timedelta(days=1), "H": timedelta(hours=1), "M": timedelta(minutes=1)}
-    return start + step.get(form[-1], timedelta(seconds=1))
+    try:
+        if form == "%Y":
+            return start.replace(year=start.year + 1)
+        if form == "%Y-%m":
+            return (start + timedelta(days=31)).replace(day=1)
+        step = {"d": timedelta(days=1), "H": timedelta(hours=1), "M": timedelta(minutes=1)}
+        return start + step.get(form[-1], timedelta(seconds=1))
+    except (ValueError, OverflowError):
+        return datetime.max
 
 
-def _check_depth(text: str) -> None:
-    runs = re.finditer(r"(\bnot\s+)+", text, re.IGNORECASE)
-    nots = max((len(run[0].split()) for run in runs), default=0)
+def _check_parentheses(text: str) -> None:
     depth = deepest = 0
-    for char in re.sub(r'"(\\.|[^"\\])*"', "", text):
+    for char in re.sub(r'"(\\.|[^"\\])*"', "", text, flags=re.DOTALL):
         depth += (char == "(") - (char == ")")
         deepest = max(deepest, depth)
-    if max(nots, deepest) > DEEPEST:
+    if deepest > DEEPEST:
         raise FilterError(f"A filter has at most {DEEPEST} parentheses within each other.")
+
+
+def _check_size(tree: Filter) -> None:
+    """Refuse what others could only read by recursing too deeply, without recursing here."""
+    compares, level, depth = 0, [tree], 0
+    while level:
+        depth += 1
+        compares += sum(isinstance(part, Compare) for part in level)
+        level = [inner for part in level for inner in _inner(part)]
+    if depth > DEEPEST:
+        raise FilterError(f"A filter has at most {DEEPEST} not, and, or within each other.")
+    if compares > MOST:
+        raise FilterError(f"A filter has at most {MOST} comparisons, not {compares:,}.")
+
+
+def _inner(part: Filter) -> tuple[Filter, ...]:
+    match part:
+        case And(parts) | Or(parts):
+            return parts
+        case Not(inner):
+            return (inner,)
+        case _:
+            return ()
 
 
 def _expected(exc: Any) -> str:

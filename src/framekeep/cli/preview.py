@@ -7,16 +7,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-COLUMNS, ROWS = 16, 6
+COLUMNS, ROWS = 24, 8
 
 
 def can_preview(console: Console) -> bool:
     """True where the terminal shows 24-bit colours and is wide enough."""
-    return console.is_terminal and console.color_system == "truecolor" and console.width >= 72
+    return console.is_terminal and console.color_system == "truecolor" and console.width >= 80
 
 
 def preview(path: Path) -> Text:
-    """The picture in 16 x 6 cells, two pixels a cell; empty where it cannot be read."""
+    """The picture in 24 x 8 cells, two pixels a cell; empty where it cannot be read."""
     from PIL import Image
 
     from framekeep.errors import MediaError

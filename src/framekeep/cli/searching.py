@@ -241,9 +241,17 @@ def hits_table(hits: Sequence[Hit], *, previews: bool) -> Table:
         score = "" if hit.score is None else f"{hit.score:.3f}"
         taken = f"{hit.media.taken_at_local:%Y-%m-%d}" if hit.media.taken_at_local else ""
         width, height = hit.media.size_wh
-        cells: list[Any] = [score, _plain_cell(str(hit.path)), f"{width}x{height}", taken]
+        cells: list[Any] = [score, _plain_cell(_short(hit.path)), f"{width}x{height}", taken]
         table.add_row(*([preview(hit.path)] if previews else []), *cells)
     return table
+
+
+def _short(path: Path) -> str:
+    """The path as a person writes it, from the home folder on."""
+    try:
+        return str(Path("~") / path.relative_to(Path.home()))
+    except (ValueError, RuntimeError):
+        return str(path)
 
 
 def _plain_cell(text: str) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from framekeep.filters import And, Compare, Filter, Not, Or, Period, number, period
-from framekeep.store.tables import LIVE, files, media, tags
+from framekeep.store.tables import LIVE, PathText, files, media, tags
 
 _ALIASES = {"jpg": "jpeg", "tif": "tiff", "heif": "heic"}
 _COLUMNS: dict[str, sa.Column[float]] = {
@@ -91,9 +91,13 @@ def _like(column: sa.ColumnElement[str], value: str, *, whole: bool) -> Conditio
     """LIKE without regard to the case of ASCII letters; * and ? are the wildcards."""
     escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     pattern = escaped.replace("*", "%").replace("?", "_")
-    return sa.func.lower(column).like(
-        _ascii_lower(pattern if whole else f"%{pattern}%"), escape="\\"
-    )
+    lowered = _ascii_lower(pattern if whole else f"%{pattern}%")
+    return sa.func.lower(column).like(_bound(lowered), escape="\\")
+
+
+def _bound(value: str) -> sa.BindParameter[str]:
+    """A text as the database keeps paths, so that names that are not UTF-8 are found too."""
+    return sa.bindparam(None, value, type_=PathText())
 
 
 def _ascii_lower(text: str) -> str:
@@ -106,7 +110,7 @@ def _has_wildcard(value: str) -> bool:
 
 def _format(value: str) -> Condition:
     name = _ascii_lower(value)
-    return media.c.format == _ALIASES.get(name, name)
+    return media.c.format == _bound(_ALIASES.get(name, name))
 
 
 def _camera(value: str) -> Condition:
@@ -118,7 +122,7 @@ def _tag(value: str) -> Condition:
     matches = (
         _like(tags.c.tag, value, whole=True)
         if _has_wildcard(value)
-        else sa.func.lower(tags.c.tag) == _ascii_lower(value)
+        else sa.func.lower(tags.c.tag) == _bound(_ascii_lower(value))
     )
     return media.c.media_id.in_(sa.select(tags.c.media_id).where(matches))
 

@@ -35,7 +35,7 @@ def test_python_blocks_run(document: str, tmp_path: Path) -> None:
         + block.group(1)
         for previous, block in _with_previous_end(text)
     )
-    shutil.copytree(DEMO, tmp_path / "photos")
+    shutil.copytree(DEMO, tmp_path / "photos", ignore=shutil.ignore_patterns("*.md"))
     (tmp_path / Path(document).name).with_suffix(".py").write_text(script, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-W", "error", Path(document).with_suffix(".py").name],

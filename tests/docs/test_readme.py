@@ -39,6 +39,7 @@ def test_picture_is_there() -> None:
 
 def test_commands_run(tmp_path: Path) -> None:
     shutil.copytree(DEMO, tmp_path / "Pictures")
+    shutil.copy(DEMO / "demo-02.jpg", tmp_path / "Pictures" / "cat.jpg")
     script = tmp_path / "bin" / "framekeep"
     script.parent.mkdir()
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m framekeep "$@"\n', encoding="utf-8")

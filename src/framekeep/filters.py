@@ -20,8 +20,8 @@ Op = Literal["=", "!=", "<", "<=", ">", ">="]
 Kind = Literal["date", "number", "text", "choice"]
 
 LONGEST = 10_000
-DEEPEST = 50
-# Databases limit how many conditions one query may have; SQLite at 1,000.
+# SQLite's parser gives up at about 33 levels, and at 1,000 conditions in a row.
+DEEPEST = 25
 MOST = 250
 
 GRAMMAR = r"""

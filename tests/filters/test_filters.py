@@ -76,18 +76,34 @@ def test_faults_point_at_the_spot(text, words, spot):
 
 
 @pytest.mark.parametrize(
-    "text", ["(" * 60 + "tag:a" + ")" * 60, "not " * 70 + "tag:a", "x" * 10_001]
+    "text",
+    [
+        "(" * 60 + "tag:a" + ")" * 60,
+        "(" * 4000 + "tag:a" + ")" * 4000,
+        "not " * 70 + "tag:a",
+        ("not " * 40 + "(") * 45 + "tag:a" + ")" * 45,
+        " or ".join(["tag:a"] * 1000),
+        "x" * 10_001,
+    ],
 )
 def test_absurd_expressions_are_refused(text):
     with pytest.raises(FilterError, match="at most"):
         parse_filter(text)
 
 
-@given(st.text(max_size=60))
-@settings(deadline=None)
+PIECES = st.sampled_from(
+    ["tag", "taken", "bytes", "has-", "not", "and", "or", "(", ")", ":", "=", "!=", "<=", ">",
+     '"', '"a b"', "\\", "2024", "9999", "9999-12-31", "9999y", "30d", "1MB", "x", " ", "\n"]
+)  # fmt: skip
+
+
+@given(st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=12).map("".join),
+                 st.lists(PIECES, max_size=12).map(" ".join)))  # fmt: skip
+@settings(deadline=None, max_examples=300)
 def test_any_text_parses_or_is_a_filter_error(text):
     with contextlib.suppress(FilterError):
-        parse_filter(text)
+        tree = parse_filter(text)
+        assert parse_filter(str(tree)) == tree
 
 
 @pytest.mark.parametrize(
@@ -98,6 +114,7 @@ def test_any_text_parses_or_is_a_filter_error(text):
         ("2024-02-29", datetime(2024, 2, 29), datetime(2024, 3, 1)),
         ("2024-05-17T14", datetime(2024, 5, 17, 14), datetime(2024, 5, 17, 15)),
         ("2024-05-17T14:30", datetime(2024, 5, 17, 14, 30), datetime(2024, 5, 17, 14, 31)),
+        ("9999", datetime(9999, 1, 1), datetime.max),
         ("30d", NOW - timedelta(days=30), NOW - timedelta(days=30)),
     ],
 )
@@ -164,8 +181,19 @@ FILTERS = st.recursive(
 @given(FILTERS)
 @settings(deadline=None)
 def test_a_tree_written_out_parses_back(tree):
-    written = str(tree)
-    assert str(parse_filter(written)) == written
+    assert parse_filter(str(tree)) == tree
+
+
+@given(st.text(min_size=1).filter(str.strip))
+@settings(deadline=None)
+def test_any_value_survives_being_written_out(value):
+    tree = And((Compare("tag", "=", value), Not(Compare("name", "!=", value))))
+    assert parse_filter(str(tree)) == tree
+
+
+def test_trees_are_written_plainly():
+    text = 'not format:png and (tag:trip or name:"a b") or taken>=2024-05'
+    assert str(parse_filter(text)) == text.replace(":", "=")
 
 
 class Row:
@@ -308,6 +336,24 @@ def test_sql_finds_what_the_words_say(catalog, where):
         found = set(catalog.select_ids(where))
         assert catalog.count_matching(where) == len(found)
     assert found == {row.item.media_id for row in ROWS if holds(row, where)}
+
+
+def test_the_largest_filters_can_be_run(catalog):
+    for part in ("tag:a", "taken:2024", "name:a", "folder:/p", "has-problem", "not has:tag"):
+        for word in (" and ", " or "):
+            catalog.select_ids(parse_filter(word.join([part] * 250)))
+    for step in ("not (taken:2024 or ", "taken:2024 and (tag:a or "):
+        catalog.select_ids(parse_filter(step * 12 + "name:a" + ")" * 12))
+
+
+def test_names_that_are_not_utf8_are_found(tmp_path):
+    catalog = Catalog.open(tmp_path / "catalog.sqlite3")
+    catalog.put_media([ROWS[0].item])
+    odd = FileRecord("/p/caf\udce9/x\udcff.jpg", 1, 1, "indexed", None, ROWS[0].item.media_id)
+    catalog.record_files([odd], 1)
+    for text in ("name:x\udcff", "folder:caf\udce9", "folder:/p/caf\udce9", "not tag:\udcff"):
+        assert catalog.count_matching(parse_filter(text)) == 1
+    catalog.close()
 
 
 def test_newest_come_first_and_pages_join(catalog):

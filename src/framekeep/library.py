@@ -74,7 +74,6 @@ class Library:
         self._settings = settings
         self._encoder = encoder
         self._lock = WriterLock(folder)
-        self._generation = catalog.generation()
         self.on_wait: Notice | None = None
 
     @classmethod
@@ -238,11 +237,19 @@ class Library:
 
     def query(self, query: Query) -> list[Hit]:
         """Run a query; see `search`."""
-        return self._searcher().search(query)
+        return self._found(self._searcher().search(query))
 
     def similar(self, media: str | Path | Hit, limit: int = 20) -> list[Hit]:
         """The media most like a member of the library, without itself."""
-        return self._searcher().similar(self.media_id(media), limit)
+        return self._found(self._searcher().similar(self.media_id(media), limit))
+
+    def _found(self, hits: list[Hit]) -> list[Hit]:
+        """The hits; where there are none, first make sure that this is not for want of an index."""
+        if not hits:
+            from framekeep.store.repair import check_index
+
+            check_index(self._catalog, self._vectors, self.info.space)
+        return hits
 
     def duplicates(
         self, kind: str = "identical", threshold: float | None = None
@@ -250,7 +257,6 @@ class Library:
         """Groups of media that show the same: `identical`, `perceptual` or `semantic`."""
         from framekeep.duplicates import find_duplicates
 
-        self._catch_up()
         return find_duplicates(self._catalog, self._vectors, self.info.space, kind, threshold)
 
     def ids_where(self, where: str) -> list[str]:
@@ -298,15 +304,7 @@ class Library:
     def _searcher(self) -> Searcher:
         from framekeep.search import Searcher
 
-        self._catch_up()
         return Searcher(self._catalog, self._vectors, self.info, lambda: self.encoder)
-
-    def _catch_up(self) -> None:
-        """See what another process has written since."""
-        generation = self._catalog.generation()
-        if generation != self._generation:
-            self._vectors.reopen()
-            self._generation = generation
 
     # Looking after it
 
@@ -341,7 +339,6 @@ class Library:
 
     def status(self) -> LibraryStatus:
         """Counts, encoder and sizes at a glance; `index_count` is -1 where it cannot be opened."""
-        self._catch_up()
         info = self.info
         try:
             index_count = self._vectors.count(info.space)
@@ -381,11 +378,7 @@ class Library:
     @contextmanager
     def _writing(self, what: str) -> Iterator[None]:
         with self._lock.hold(f"framekeep {what}", self._settings.lock_wait_s, self.on_wait):
-            self._catch_up()
-            try:
-                yield
-            finally:
-                self._generation = self._catalog.generation()
+            yield
 
     def _stores(self, encoder: Encoder | None = None) -> Stores:
         from framekeep.ingest import Stores

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import framekeep
 from framekeep.encoders import registry
 from framekeep.errors import (
     EncoderMismatchError,
+    IndexUnavailableError,
     InputError,
     NotFoundError,
     PrecisionError,
@@ -241,3 +243,14 @@ def test_status_adds_up(filled):
     assert status.files == {"indexed": 8}
     assert status.bytes_on_disk > 0
     assert status.encoder == filled.info
+
+
+def test_an_index_that_is_gone_is_told_and_repaired(filled):
+    filled._vectors.close()
+    shutil.rmtree(filled.path / "chroma")
+    with pytest.raises(IndexUnavailableError, match="framekeep repair"):
+        filled.search("red")
+    with pytest.raises(IndexUnavailableError):
+        filled.similar(filled.search(where="format:jpeg")[0])
+    assert filled.repair().added == 8
+    assert len(filled.search("red")) == 8

@@ -346,6 +346,26 @@ def test_the_largest_filters_can_be_run(catalog):
         catalog.select_ids(parse_filter(step * 12 + "name:a" + ")" * 12))
 
 
+def test_a_medium_has_a_problem_where_a_copy_of_it_can_no_longer_be_read(tmp_path):
+    catalog = Catalog.open(tmp_path / "catalog.sqlite3")
+    items = [row.item for row in ROWS[:2]]
+    catalog.put_media(items)
+    first, second = (item.media_id for item in items)
+    catalog.record_files(
+        [
+            FileRecord("/p/a.jpg", 1, 1, "indexed", None, first),
+            FileRecord("/p/copy.jpg", 1, 1, "indexed", None, first),
+            FileRecord("/p/b.jpg", 1, 1, "indexed", None, second),
+        ],
+        1,
+    )
+    assert catalog.select_ids(parse_filter("has-problem")) == []
+    catalog.record_files([FileRecord("/p/copy.jpg", 1, 2, "failed", "damaged")], 2)
+    assert catalog.select_ids(parse_filter("has-problem")) == [first]
+    assert catalog.select_ids(parse_filter("not has:problem")) == [second]
+    catalog.close()
+
+
 def test_names_that_are_not_utf8_are_found(tmp_path):
     catalog = Catalog.open(tmp_path / "catalog.sqlite3")
     catalog.put_media([ROWS[0].item])

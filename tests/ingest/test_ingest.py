@@ -141,6 +141,22 @@ def test_vanished_file_is_missing_and_comes_back_with_its_tags(library, encoder,
     assert library.problems() == []
 
 
+def test_a_file_damaged_for_a_while_comes_back_with_its_tags(library, encoder, tmp_path):
+    path = write_picture(tmp_path / "in" / "a.jpg")
+    list(library.add(tmp_path / "in"))
+    library.tag(path, add="mine")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100])
+    assert kinds(library.add(tmp_path / "in"))["failed"] == 1
+    assert library.search(where="tag:mine") == []
+    assert library.status().index_count == 0
+    path.write_bytes(whole)
+    assert kinds(library.add(tmp_path / "in"))["linked"] == 1
+    assert encoder.encoded == 1
+    assert [hit.path for hit in library.search(where="tag:mine")] == [path]
+    assert library.problems() == []
+
+
 def test_a_vanished_root_is_marked_missing_but_a_strange_one_is_refused(library, tmp_path):
     path = write_picture(tmp_path / "in" / "a.jpg")
     list(library.add(tmp_path / "in"))

@@ -48,14 +48,22 @@ class FilesPart:
     def record_files(self, records: Sequence[FileRecord], run_id: int) -> None:
         """Add or replace files as seen in this run; the state of their media follows.
 
-        Media that lost their last file become missing, media that got one become live.
+        Media that lost their last file become missing, media that got one become live. A file
+        that could not be read this time keeps the medium it had, and with it the tags.
         """
         rows = [_row(record, run_id) for record in records]
         with self._db.write() as connection:
-            touched = {str(row["media_id"]) for row in rows if row["media_id"]}
+            former: dict[str, str] = {}
             for page in pages([record.path for record in records]):
-                before = sa.select(files.c.media_id).where(files.c.path.in_(page))
-                touched.update(i for i in connection.scalars(before) if i)
+                before = sa.select(files.c.path, files.c.media_id).where(
+                    files.c.path.in_(page), files.c.media_id.is_not(None)
+                )
+                former.update({row.path: row.media_id for row in connection.execute(before)})
+            for row in rows:
+                if row["media_id"] is None and row["state"] in ("failed", "skipped"):
+                    row["media_id"] = former.get(str(row["path"]))
+            touched = {str(row["media_id"]) for row in rows if row["media_id"]}
+            touched.update(former.values())
             self._db.upsert(connection, files, rows)
             settle_media(connection, sorted(touched))
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 from itertools import combinations, pairwise
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from framekeep.errors import InputError
 from framekeep.store.catalog import Catalog
@@ -16,7 +20,13 @@ BITS = 64
 MOST_DIFFERENT_BITS = 12
 DEFAULT_BITS = 6
 DEFAULT_COSINE = 0.96
+# Up to so many vectors each is compared with each: exact, and quicker than asking the index
+# for every one. The rows are held in memory meanwhile, 200 MB at 512 numbers.
+COMPARE_ALL = 100_000
+TILE = 2048
 NEIGHBOURS = 12
+
+Indices = NDArray[np.int64]
 
 
 def find_duplicates(
@@ -43,14 +53,14 @@ def identical(catalog: Catalog) -> list[DuplicateGroup]:
 def perceptual(catalog: Catalog, different_bits: float | None = None) -> list[DuplicateGroup]:
     """Media whose perceptual hashes differ in at most so many of 64 bits.
 
-    Found by the pigeonhole principle (Manku et al. 2007): of one more bands than bits that may
-    differ, two such hashes share at least one band.
+    Found by the pigeonhole principle (Manku et al. 2007): of two more bands than bits that may
+    differ, two such hashes share at least two bands.
     """
     bits = DEFAULT_BITS if different_bits is None else int(different_bits)
     if not 0 <= bits <= MOST_DIFFERENT_BITS:
         raise InputError(f"Between 0 and {MOST_DIFFERENT_BITS} bits of a hash may differ.")
     hashes = [(media_id, int(phash, 16)) for media_id, phash in catalog.phashes()]
-    return _groups("perceptual", catalog, _near_hashes(hashes, bits))
+    return _best_first("perceptual", catalog, _alike_by_hash(hashes, bits))
 
 
 def semantic(
@@ -60,67 +70,135 @@ def semantic(
     least = DEFAULT_COSINE if cosine is None else cosine
     if not 0 < least <= 1:
         raise InputError("The least cosine of duplicates is above 0 and at most 1.")
-    return _groups("semantic", catalog, _near_vectors(catalog, vectors, space, least))
+    few = catalog.count_vectors(space) <= COMPARE_ALL
+    groups = (
+        _alike_by_all(catalog, space, least)
+        if few
+        else _alike_by_index(catalog, vectors, space, least)
+    )
+    return _best_first("semantic", catalog, groups)
 
 
-def _near_hashes(hashes: Sequence[tuple[str, int]], bits: int) -> Iterator[tuple[str, str]]:
+class _Joined:
+    """Union-find over the numbers below `count`, fed with arrays of pairs."""
+
+    def __init__(self, count: int) -> None:
+        self._parent = np.arange(count)
+
+    def join(self, one: Indices, other: Indices) -> None:
+        """Put each of `one` (N,) into the same group as its counterpart in `other` (N,)."""
+        roots = self.roots()
+        pairs = np.stack([roots[one], roots[other]], axis=1)
+        for pair in np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0).tolist():
+            a, b = map(self._root, pair)
+            self._parent[max(a, b)] = min(a, b)
+
+    def _root(self, number: int) -> int:
+        while (above := int(self._parent[number])) != number:
+            number = above
+        return number
+
+    def roots(self) -> Indices:
+        """The group of each number, (count,), named by its least member."""
+        while True:
+            above = self._parent[self._parent]
+            if np.array_equal(above, self._parent):
+                return above
+            self._parent = above
+
+    def groups(self, names: Sequence[Sequence[str]]) -> list[list[str]]:
+        """All names of each group; number n stands for names[n]."""
+        members: dict[int, list[str]] = defaultdict(list)
+        for root, of_number in zip(self.roots().tolist(), names, strict=True):
+            members[root].extend(of_number)
+        return [group for group in members.values() if len(group) > 1]
+
+
+def _alike_by_hash(hashes: Sequence[tuple[str, int]], bits: int) -> list[list[str]]:
     by_hash: dict[int, list[str]] = defaultdict(list)
     for media_id, value in hashes:
         by_hash[value].append(media_id)
-    for same in by_hash.values():
-        yield from ((same[0], other) for other in same[1:])
-    edges = [BITS * band // (bits + 1) for band in range(bits + 2)]
-    for low, high in pairwise(edges):
-        mask = (1 << (high - low)) - 1
-        buckets: dict[int, list[int]] = defaultdict(list)
-        for value in by_hash:
-            buckets[(value >> low) & mask].append(value)
-        for bucket in buckets.values():
-            for one, other in combinations(bucket, 2):
-                if (one ^ other).bit_count() <= bits:
-                    yield by_hash[one][0], by_hash[other][0]
+    values = np.fromiter(by_hash, np.uint64, len(by_hash))
+    joined = _Joined(len(values))
+    edges = [BITS * band // (bits + 2) for band in range(bits + 3)]
+    bands = [np.uint64(2**high - 2**low) for low, high in pairwise(edges)]
+    for one, other in combinations(bands, 2):
+        keys = values & (one | other)
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        # Each is compared with the next in order, the one after that, and so on, while they
+        # have the same key.
+        at, step = np.arange(len(keys) - 1), 1
+        while (at := at[keys[at] == keys[at + step]]).size:
+            left, right = order[at], order[at + step]
+            near = _bit_count(values[left] ^ values[right]) <= bits
+            joined.join(left[near], right[near])
+            step += 1
+            at = at[at + step < len(keys)]
+    return joined.groups(list(by_hash.values()))
 
 
-def _near_vectors(
+def _bit_count(values: NDArray[np.uint64]) -> Indices:
+    """The number of set bits in each, by adding up ever wider fields (NumPy 1 has no function)."""
+    fields = (0x5555555555555555, 0x3333333333333333, 0x0F0F0F0F0F0F0F0F, 0x00FF00FF00FF00FF)
+    for width, field in enumerate((*fields, 0x0000FFFF0000FFFF, 0x00000000FFFFFFFF)):
+        mask = np.uint64(field)
+        values = (values & mask) + ((values >> np.uint64(2**width)) & mask)
+    return values.astype(np.int64)
+
+
+def _alike_by_all(catalog: Catalog, space: str, least: float) -> list[list[str]]:
+    pages = list(catalog.vector_pages(space))
+    ids = [media_id for page, _ in pages for media_id in page]
+    if not ids:
+        return []
+    rows = np.concatenate([part for _, part in pages])
+    del pages
+    joined = _Joined(len(ids))
+    for top in range(0, len(ids), TILE):
+        for left in range(top, len(ids), TILE):
+            scores = rows[top : top + TILE] @ rows[left : left + TILE].T
+            one, other = np.nonzero(scores >= least)
+            joined.join(one + top, other + left)
+    return joined.groups([[media_id] for media_id in ids])
+
+
+def _alike_by_index(
     catalog: Catalog, vectors: VectorStore, space: str, least: float
-) -> Iterator[tuple[str, str]]:
+) -> list[list[str]]:
+    number: dict[str, int] = {}
+    pairs: list[tuple[int, int]] = []
     for ids, rows in catalog.vector_pages(space):
         for media_id, row in zip(ids, rows, strict=True):
+            one = number.setdefault(media_id, len(number))
             for other, score in vectors.query(space, row, NEIGHBOURS):
-                if other != media_id and score >= least:
-                    yield media_id, other
+                if score >= least:
+                    pairs.append((one, number.setdefault(other, len(number))))
+    joined = _Joined(len(number))
+    both = np.array(pairs, np.int64).reshape(-1, 2)
+    joined.join(both[:, 0], both[:, 1])
+    return joined.groups([[media_id] for media_id in number])
 
 
-def _groups(kind: str, catalog: Catalog, pairs: Iterable[tuple[str, str]]) -> list[DuplicateGroup]:
-    """Join pairs to groups (union-find), the best first within each, largest groups first."""
-    parent: dict[str, str] = {}
-
-    def root(media_id: str) -> str:
-        while parent.setdefault(media_id, media_id) != media_id:
-            parent[media_id] = parent[parent[media_id]]
-            media_id = parent[media_id]
-        return media_id
-
-    for one, other in pairs:
-        parent[root(one)] = root(other)
-    members: dict[str, list[str]] = defaultdict(list)
-    for media_id in parent:
-        members[root(media_id)].append(media_id)
-    items, paths = catalog.media(list(parent)), catalog.paths(list(parent))
-    groups = []
-    for group in members.values():
+def _best_first(kind: str, catalog: Catalog, groups: list[list[str]]) -> list[DuplicateGroup]:
+    """The best first within each group, the largest groups first."""
+    ids = [media_id for group in groups for media_id in group]
+    items, paths = catalog.media(ids), catalog.paths(ids)
+    found = []
+    for group in groups:
         best = sorted((i for i in group if i in paths), key=lambda i: _worth(items[i]))
         if len(best) > 1:
-            groups.append(
+            found.append(
                 DuplicateGroup(
                     kind,  # type: ignore[arg-type]
                     tuple(Path(path) for i in best for path in paths[i]),
                     tuple(best),
                 )
             )
-    return sorted(groups, key=lambda group: (-len(group.media_ids), group.media_ids))
+    return sorted(found, key=lambda group: (-len(group.media_ids), group.media_ids))
 
 
-def _worth(item: MediaItem) -> tuple[float, ...]:
+def _worth(item: MediaItem) -> tuple[float, float, datetime, str]:
+    """Most pixels, then sharpest, then oldest."""
     width, height = item.size_wh
-    return (-width * height, -item.sharpness, -item.bytes)
+    return (-width * height, -item.sharpness, item.taken_at_local or datetime.max, item.media_id)

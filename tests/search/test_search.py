@@ -212,17 +212,29 @@ def test_near_hashes_finds_what_comparing_all_pairs_finds(values, edits, bits):
     hashes = {f"h{n}": value for n, value in enumerate(values)}
     for n, (which, flips) in enumerate(edits):
         hashes[f"e{n}"] = values[which % len(values)] ^ sum(1 << bit for bit in flips)
+    found = {name: {name} for name in hashes}
+    for a, b in map(tuple, near_hashes(hashes, bits)):
+        joined = found[a] | found[b]
+        for name in joined:
+            found[name] = joined
+    expected = {frozenset(group) for group in found.values() if len(group) > 1}
+    groups = duplicates._alike_by_hash(list(hashes.items()), bits)
+    assert {frozenset(group) for group in groups} == expected
+    assert len(groups) == len(expected)
 
-    def join(pairs):
-        found = {name: {name} for name in hashes}
-        for a, b in pairs:
-            joined = found[a] | found[b]
-            for name in joined:
-                found[name] = joined
-        return found
 
-    groups = join(duplicates._near_hashes(list(hashes.items()), bits))
-    assert groups == join(tuple(pair) for pair in near_hashes(hashes, bits))
+def test_index_and_comparing_all_find_the_same_groups(parts, monkeypatch):
+    catalog, store, rows = parts
+    space = ENCODER.info.space
+    monkeypatch.setattr(duplicates, "TILE", 64)
+    exact = duplicates.semantic(catalog, store, space, 0.9)
+    monkeypatch.setattr(duplicates, "COMPARE_ALL", 0)
+    monkeypatch.setattr(duplicates, "NEIGHBOURS", 60)
+    assert duplicates.semantic(catalog, store, space, 0.9) == exact
+    close = np.argwhere(np.triu(rows @ rows.T, 1) >= 0.9)
+    assert {i for group in exact for i in group.media_ids} == {
+        f"{n:064x}" for pair in close for n in pair
+    }
 
 
 def test_duplicates_are_kept_apart_and_the_best_comes_first(tmp_path):

@@ -6,8 +6,11 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from framekeep.filters import And, Compare, Filter, Not, Or, Period, number, period
 from framekeep.store.tables import LIVE, PathText, files, media, tags
@@ -23,6 +26,24 @@ _COLUMNS: dict[str, sa.Column[float]] = {
 }
 
 Condition = sa.ColumnElement[bool]
+
+
+class _Lowered(sa.sql.functions.FunctionElement[str]):
+    """A text in lower case, letters beyond A to Z included."""
+
+    type = sa.Text()
+    inherit_cache = True
+
+
+@compiles(_Lowered)
+def _lowered(element: _Lowered, compiler: SQLCompiler, **options: Any) -> str:
+    return f"lower({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Lowered, "postgresql")
+def _lowered_by_icu(element: _Lowered, compiler: SQLCompiler, **options: Any) -> str:
+    # Under the paths' own collation PostgreSQL would lower A to Z only.
+    return f'lower(({compiler.process(element.clauses, **options)}) COLLATE "und-x-icu")'
 
 
 def compile_filter(where: Filter, now: datetime) -> Condition:
@@ -88,11 +109,11 @@ def _ordered(column: sa.Column[float], op: str, value: float) -> Condition:
 
 
 def _like(column: sa.ColumnElement[str], value: str, *, whole: bool) -> Condition:
-    """LIKE without regard to the case of ASCII letters; * and ? are the wildcards."""
+    """LIKE without regard to case; * and ? are the wildcards."""
     escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     pattern = escaped.replace("*", "%").replace("?", "_")
-    lowered = _ascii_lower(pattern if whole else f"%{pattern}%")
-    return sa.func.lower(column).like(_bound(lowered), escape="\\")
+    lowered = (pattern if whole else f"%{pattern}%").lower()
+    return _Lowered(column).like(_bound(lowered), escape="\\")
 
 
 def _bound(value: str) -> sa.BindParameter[str]:
@@ -100,16 +121,12 @@ def _bound(value: str) -> sa.BindParameter[str]:
     return sa.bindparam(None, value, type_=PathText())
 
 
-def _ascii_lower(text: str) -> str:
-    return "".join(char.lower() if char.isascii() else char for char in text)
-
-
 def _has_wildcard(value: str) -> bool:
     return "*" in value or "?" in value
 
 
 def _format(value: str) -> Condition:
-    name = _ascii_lower(value)
+    name = value.lower()
     return media.c.format == _bound(_ALIASES.get(name, name))
 
 
@@ -122,7 +139,7 @@ def _tag(value: str) -> Condition:
     matches = (
         _like(tags.c.tag, value, whole=True)
         if _has_wildcard(value)
-        else sa.func.lower(tags.c.tag) == _bound(_ascii_lower(value))
+        else _Lowered(tags.c.tag) == _bound(value.lower())
     )
     return media.c.media_id.in_(sa.select(tags.c.media_id).where(matches))
 

@@ -28,6 +28,15 @@ _COLUMNS: dict[str, sa.Column[float]] = {
 Condition = sa.ColumnElement[bool]
 
 
+class _PathValue(PathText):
+    """A value to compare paths with, in whatever collation the other side has."""
+
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        return dialect.type_descriptor(sa.Text())
+
+
 class _Lowered(sa.sql.functions.FunctionElement[str]):
     """A text in lower case, letters beyond A to Z included."""
 
@@ -118,7 +127,7 @@ def _like(column: sa.ColumnElement[str], value: str, *, whole: bool) -> Conditio
 
 def _bound(value: str) -> sa.BindParameter[str]:
     """A text as the database keeps paths, so that names that are not UTF-8 are found too."""
-    return sa.bindparam(None, value, type_=PathText())
+    return sa.bindparam(None, value, type_=_PathValue())
 
 
 def _has_wildcard(value: str) -> bool:

@@ -196,6 +196,13 @@ def test_offline_no_socket_is_opened_and_torch_is_not_loaded(tmp_path):
     assert "starter encoder, because FRAMEKEEP_OFFLINE" in done.stderr
 
 
+def test_nothing_is_sent_when_connections_are_allowed(tmp_path):
+    demo = Path(__file__).parents[2] / "src" / "framekeep" / "data" / "demo"
+    code = OFFLINE.replace('sys.argv[1] + "-new"', 'sys.argv[1] + "-new", "--encoder", "starter"')
+    done = run_without_network(code, tmp_path / "library", demo, FRAMEKEEP_OFFLINE="0")
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_the_guard_notices_a_connection():
     done = run_without_network("import httpx; httpx.get('http://127.0.0.1:9/')")
     assert "network:" in done.stderr

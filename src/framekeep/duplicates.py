@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
@@ -43,11 +44,26 @@ def find_duplicates(
 
 
 def identical(catalog: Catalog) -> list[DuplicateGroup]:
-    """Files with the same bytes."""
-    return [
-        DuplicateGroup("identical", tuple(map(Path, paths)), (media_id,))
-        for media_id, paths in catalog.identical_files()
-    ]
+    """Files with the same bytes; a link to a file is no copy of it."""
+    groups = []
+    for media_id, paths in catalog.identical_files():
+        copies = _without_links(paths)
+        if len(copies) > 1:
+            groups.append(DuplicateGroup("identical", tuple(map(Path, copies)), (media_id,)))
+    return groups
+
+
+def _without_links(paths: Sequence[str]) -> list[str]:
+    """One path per file on disk, the real one before links to it."""
+    found: dict[object, str] = {}
+    for path in sorted(paths, key=lambda path: (os.path.realpath(path) != path, path)):
+        try:
+            status = os.stat(path)  # noqa: PTH116 - paths are texts here
+        except OSError:
+            found[path] = path
+        else:
+            found.setdefault((status.st_dev, status.st_ino), path)
+    return sorted(found.values())
 
 
 def perceptual(catalog: Catalog, different_bits: float | None = None) -> list[DuplicateGroup]:

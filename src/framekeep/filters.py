@@ -131,6 +131,8 @@ class Period:
 
 def parse_filter(text: str) -> Filter:
     """Parse an expression. Raises FilterError with the spot and what was expected there."""
+    if not isinstance(text, str):
+        raise FilterError(f"A filter is a text, not {text!r}.")
     if len(text) > LONGEST:
         raise FilterError(f"A filter has at most {LONGEST:,} characters, not {len(text):,}.")
     _check_parentheses(text)

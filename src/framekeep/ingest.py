@@ -14,13 +14,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
 from framekeep.encoders.base import Encoder
 from framekeep.errors import FramekeepError, MediaError, UnsupportedMediaError
-from framekeep.media.images import read_photo
+from framekeep.media.images import picture_kind, read_photo
 from framekeep.media.scan import FoundFile, content_id, scan
 from framekeep.media.spool import Spool
 from framekeep.store.catalog import Catalog
@@ -225,6 +226,8 @@ class _Ingest:
     def _guarded(self, found: FoundFile, *, claim: bool) -> _Work:
         started = time.perf_counter()
         try:
+            # Told by a look at the first bytes, before a film of many gigabytes is hashed.
+            picture_kind(Path(found.path), self.limits.max_bytes)
             media_id = content_id(found.path)
             if claim and not self._claim(media_id):
                 return _Work(found, media_id)

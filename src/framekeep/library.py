@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,7 @@ from framekeep.opening import (
     settle_encoder,
     stored_info,
 )
-from framekeep.settings import Settings, no_telemetry
+from framekeep.settings import Settings, load_settings, no_telemetry
 from framekeep.store.catalog import Catalog
 from framekeep.store.lock import WriterLock
 from framekeep.terms import Image, Images, Texts, listed, query_terms
@@ -99,8 +99,11 @@ class Library:
         where its vectors come from another encoder, StoreError, WeightsError.
         """
         no_telemetry()
-        settings = settings or Settings()
-        folder = Path(path or settings.library).expanduser().absolute()
+        settings = settings or load_settings()
+        place = settings.library if path is None else path
+        if not isinstance(place, str | Path) or str(place) in ("", "."):
+            raise InputError("A library needs a folder of its own: name one.")
+        folder = Path(place).expanduser().absolute()
         parts = open_parts(folder, encoder, create, vectors, settings, progress, notice)
         library = cls(folder, parts.catalog, parts.vectors, settings, parts.encoder)
         library.notice = parts.sentence
@@ -147,7 +150,7 @@ class Library:
 
     # Adding
 
-    def add(self, *paths: str | Path, retry: bool = False) -> Iterator[IngestEvent]:
+    def add(self, *paths: str | Path, retry: bool = False) -> Generator[IngestEvent, None, None]:
         """Add files, folders and glob patterns; work goes on as the events are read.
 
         With `retry`, files that failed before are tried again (all of them, without `paths`).
@@ -167,12 +170,13 @@ class Library:
         from framekeep.media.scan import resolve_roots
 
         if not paths and retry:
-            return self._catalog.failed_paths()
+            # A folder is never tried again as one: it would be walked, links back to it included.
+            return [p for p in self._catalog.failed_paths() if not os.path.isdir(p)]  # noqa: PTH112
         if not paths:
             raise InputError("Name at least one file or folder to add.")
         return resolve_roots(paths, known=self._catalog.knows_path)
 
-    def use_encoder(self, name: str, precision: str = "fp32") -> Iterator[IngestEvent]:
+    def use_encoder(self, name: str, precision: str = "fp32") -> Generator[IngestEvent, None, None]:
         """Encode every medium with another encoder or precision, then search with that one.
 
         Until the new vectors are complete the former ones serve; an interrupted change resumes
@@ -274,7 +278,7 @@ class Library:
         """The id of a member named by its hit, id or path. Raises NotFoundError."""
         if isinstance(media, Hit):
             return media.media_id
-        if isinstance(media, str) and self._catalog.media([media]):
+        if isinstance(media, str) and len(media) == 64 and self._catalog.media([media]):
             return media
         path = os.path.abspath(Path(media).expanduser())  # noqa: PTH100 - links stay as they are
         found = self._catalog.media_of_path(path)
@@ -291,6 +295,8 @@ class Library:
         if isinstance(image, str) and len(image) == 64 and self._catalog.media([image]):
             return Term("media", image)
         path = Path(image).expanduser()
+        if path.is_dir():
+            raise InputError(f"{path} is a folder: name one picture to search with.")
         if not path.is_file():
             raise NotFoundError(f"There is no file {path} to search with.")
         photo = read_photo(

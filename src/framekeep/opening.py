@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framekeep.encoders import registry
-from framekeep.errors import EncoderMismatchError, InputError, NotFoundError, PrecisionError
+from framekeep.errors import (
+    EncoderMismatchError,
+    InputError,
+    NotFoundError,
+    PrecisionError,
+    StoreError,
+)
 from framekeep.settings import Settings
 from framekeep.store.catalog import Catalog
 from framekeep.store.chroma import ChromaStore
@@ -57,9 +63,7 @@ def open_parts(
     notice: Notice | None,
 ) -> Parts:
     """Open or make the library in `folder`; see `Library.open`."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"A library is a folder, and {folder} is a file: name another place.")
-    new = not (folder / CATALOG_FILE).exists()
+    new = _is_new(folder)
     if new and not create:
         raise NotFoundError(
             f"There is no library in {folder} yet: make one with `framekeep add FOLDER`."
@@ -74,6 +78,8 @@ def open_parts(
         catalog = Catalog.open(folder / CATALOG_FILE)
         try:
             if catalog.get_meta("encoder_id") is None:
+                if (folder / CHROMA_FOLDER).exists():
+                    raise _emptied(folder)
                 choice = choice or choose_encoder(encoder, settings, progress)
                 settle_encoder(catalog, choice.info, vectors or settings.vectors)
             elif encoder is not None:
@@ -84,6 +90,34 @@ def open_parts(
             raise
     given = encoder if not isinstance(encoder, str) else None
     return Parts(catalog, index, given, choice.sentence if choice else None)
+
+
+def _is_new(folder: Path) -> bool:
+    """Whether there is no library yet. Raises InputError where none can be, StoreError."""
+    try:
+        if "\0" in str(folder):
+            raise ValueError("a name has no null character")
+        str(folder).encode()
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"A library is a folder, and {folder} is a file: name another place.")
+        catalog = folder / CATALOG_FILE
+        if catalog.exists() and not catalog.stat().st_size and (folder / CHROMA_FOLDER).exists():
+            raise _emptied(folder)
+        return not catalog.exists()
+    except UnicodeEncodeError as exc:
+        raise InputError(
+            f"The library's folder {str(folder)!a} is not valid UTF-8: name another place."
+        ) from exc
+    except (OSError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or str(exc)
+        raise InputError(f"The library {str(folder)!r} cannot be opened: {reason}.") from exc
+
+
+def _emptied(folder: Path) -> StoreError:
+    return StoreError(
+        f"The catalog {folder / CATALOG_FILE} has been emptied, though its index is there: restore "
+        "that file from a backup, or move the folder away and add your photos again."
+    )
 
 
 def stored_info(catalog: Catalog) -> EncoderInfo:

@@ -190,7 +190,7 @@ class Searcher:
 
 
 def _filter(where: str | None) -> Filter | None:
-    return parse_filter(where) if where and where.strip() else None
+    return None if where is None or where == "" else parse_filter(where)
 
 
 def _rarer_nearby(found: Scored, matching: set[str]) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 
 from framekeep.encoders import registry
 from framekeep.errors import IndexUnavailableError, InputError, WeightsError
-from framekeep.settings import Settings, no_telemetry
+from framekeep.settings import load_settings, no_telemetry
 from framekeep.store.chroma import ChromaStore
 from framekeep.store.lock import WriterLock
 from framekeep.types import RgbImage, Vectors
@@ -34,7 +34,7 @@ class ModelManager:
 
     def __init__(self, model_name: str = DEFAULT_MODEL) -> None:
         self.model_name = model_name
-        self._settings = Settings()
+        self._settings = load_settings()
         self._encoder: Encoder | None = None
 
     def load_clip(self) -> Encoder:
@@ -136,7 +136,7 @@ class VectorDatabase:
         if not len(rows):
             return
         self._folder.mkdir(parents=True, exist_ok=True)
-        with self._lock.hold("add_segments", Settings().lock_wait_s):
+        with self._lock.hold("add_segments", load_settings().lock_wait_s):
             self._catch_up()
             with _refusals(), self._store.plain(self._name) as collection:
                 collection.upsert(

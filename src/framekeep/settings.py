@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from framekeep.errors import InputError
 
 Engine = Literal["auto", "torch", "onnx"]
 Precision = Literal["fp32", "bf16", "int8"]
@@ -68,9 +70,25 @@ class Settings(BaseSettings):
         return init_settings, env_settings, file
 
 
+def load_settings() -> Settings:
+    """The user's settings. Raises InputError that names what is wrong with which one."""
+    try:
+        return Settings()
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        raise InputError(
+            f"FRAMEKEEP_{name.upper()} (or {name} in {config_file()}) cannot be used: "
+            f"{first['msg'].lower()}."
+        ) from exc
+    except (OSError, ValueError) as exc:
+        raise InputError(f"The settings file {config_file()} cannot be read: {exc}.") from exc
+
+
 @cache
 def no_telemetry() -> None:
     """Switch off what dependencies would send; called before any of them is imported."""
     os.environ["ANONYMIZED_TELEMETRY"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["DO_NOT_TRACK"] = "1"
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"

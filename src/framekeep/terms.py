@@ -39,5 +39,11 @@ def weighted(values: Texts | Images | None) -> list[tuple[Any, float]]:
     """One value or many, each alone or with a weight, as pairs."""
     if values is None:
         return []
+    if _is_pair(values):
+        return [values]  # type: ignore[list-item]
     many = values if isinstance(values, list | tuple) else [values]
-    return [value if isinstance(value, tuple) else (value, 1.0) for value in many]
+    return [value if _is_pair(value) else (value, 1.0) for value in many]  # type: ignore[misc]
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], int | float)

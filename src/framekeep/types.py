@@ -19,6 +19,9 @@ RgbImage = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
 """Embeddings: (N, dim), float32; rows of unit length unless said otherwise."""
 
+HEAVIEST = 1000
+"""The greatest weight of a query's term; beyond it only rounding would be left of the others."""
+
 FileState = Literal["pending", "indexed", "skipped", "failed", "missing"]
 MediaKind = Literal["photo"]
 IngestKind = Literal[
@@ -94,8 +97,13 @@ class Term:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.weight) or self.weight == 0:
-            raise InputError(f"A query term's weight is a number other than 0, not {self.weight}.")
+        if self.kind != "image" and not isinstance(self.value, str):
+            raise InputError(f"A text to search for is a string, not {self.value!r}.")
+        if not isinstance(self.weight, int | float) or not 0 < abs(self.weight) <= HEAVIEST:
+            raise InputError(
+                f"A query term's weight is a number other than 0, from -{HEAVIEST} to {HEAVIEST}, "
+                f"not {self.weight!r}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,8 @@ class Query:
     offset: int = 0
 
     def __post_init__(self) -> None:
+        if not (isinstance(self.limit, int) and isinstance(self.offset, int)):
+            raise InputError("A query's limit and offset are whole numbers.")
         if self.limit < 1 or self.offset < 0:
             raise InputError("A query's limit is at least 1 and its offset at least 0.")
 
@@ -131,7 +141,8 @@ class Hit:
         cls, media: MediaItem, paths: Sequence[str], score: float | None, tags: Sequence[str]
     ) -> Hit:
         """A hit on a medium that lies at these paths, one at least."""
-        first, *others = map(Path, paths)
+        # A file that has just been moved may still stand first.
+        first, *others = sorted(map(Path, paths), key=lambda path: not path.exists())
         return cls(media.media_id, first, score, media, tuple(others), tuple(tags))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -134,3 +135,14 @@ def test_scores_of_unrelated_pairs_are_about_zero_for_every_query(encoder, measu
     per_query = np.median(scores, axis=1)
     assert np.abs(per_query).max() < 0.2
     assert np.median(scores.diagonal()) > 0.6
+
+
+def test_the_runtime_keeps_no_telemetry(tmp_path):
+    code = (
+        "import time; from framekeep.encoders.starter import StarterEncoder;"
+        "StarterEncoder().encode_texts(['a cat']); time.sleep(1)"
+    )
+    env = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    env.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", code], env=env, check=True)
+    assert list(tmp_path.rglob("*")) == []

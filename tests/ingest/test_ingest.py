@@ -12,6 +12,7 @@ import pytest
 
 from framekeep.errors import EncoderError, InputError
 from framekeep.library import Library
+from framekeep.settings import Settings
 from framekeep.testing import HashEncoder
 from framekeep.types import IngestEvent
 from tests.helpers.pictures import write_folder, write_picture
@@ -272,3 +273,69 @@ def test_vectors_match_the_pictures(library, tmp_path):
     (best,) = library.search(image=tmp_path / "in" / "b.png", limit=1)
     assert best.path.name == "b.png"
     assert np.isclose(best.score, 1.0, atol=1e-5)
+
+
+def test_retry_does_not_walk_folders_that_were_refused(library, tmp_path):
+    write_folder(tmp_path / "in" / "sub", 3)
+    (tmp_path / "in" / "sub" / "up").symlink_to(tmp_path / "in")
+    list(library.add(tmp_path / "in"))
+    assert set(reasons(library)) == {"up"}
+    list(library.add(retry=True))
+    assert library.status().files["indexed"] == 3
+    assert library.duplicates() == []
+
+
+def test_links_are_no_duplicates_of_what_they_lead_to(library, tmp_path):
+    picture = write_picture(tmp_path / "in" / "a.jpg")
+    (tmp_path / "in" / "link.jpg").symlink_to(picture)
+    os.link(picture, tmp_path / "in" / "hard.jpg")
+    list(library.add(tmp_path / "in"))
+    assert library.status().files["indexed"] == 3
+    assert library.duplicates() == []
+    shutil.copy(picture, tmp_path / "in" / "copy.jpg")
+    list(library.add(tmp_path / "in"))
+    (group,) = library.duplicates()
+    assert len(group.paths) == 2
+
+
+@pytest.mark.parametrize("path", ["", "  "])
+def test_an_empty_path_is_not_the_current_folder(library, path):
+    with pytest.raises(InputError, match="empty path"):
+        list(library.add(path))
+
+
+def test_a_library_among_the_photos_is_passed_over(tmp_path, encoder):
+    write_folder(tmp_path / "in", 2)
+    with Library.open(tmp_path / "in" / "library", encoder) as library:
+        list(library.add(tmp_path / "in"))
+        assert list(library.add(tmp_path / "in"))[-1].counts.found == 2
+        assert library.problems() == []
+
+
+def test_empty_or_huge_files_that_are_no_pictures_are_skipped(tmp_path, encoder):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "__init__.py").touch()
+    (tmp_path / "in" / "film.bin").write_bytes(b"\0" * 5000)
+    (tmp_path / "in" / "big.jpg").write_bytes(b"\xff\xd8\xff" + b"\0" * 5000)
+    settings = Settings(max_bytes=1000)
+    with Library.open(tmp_path / "library", encoder, settings=settings) as library:
+        list(library.add(tmp_path / "in"))
+        states = {Path(p.path).name: p.state for p in library.problems()}
+    assert states == {"__init__.py": "skipped", "film.bin": "skipped", "big.jpg": "failed"}
+
+
+def test_a_file_of_another_kind_is_not_hashed(library, tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "film.mkv").write_bytes(b"\x1aE\xdf\xa3" + b"\0" * 100)
+    monkeypatch.setattr("framekeep.ingest.content_id", lambda path: 1 / 0)
+    assert kinds(library.add(tmp_path / "in"))["skipped"] == 1
+
+
+def test_a_moved_file_is_found_at_a_copy_that_is_there(library, tmp_path):
+    picture = write_picture(tmp_path / "in" / "a.jpg")
+    copy = tmp_path / "in" / "b.jpg"
+    shutil.copy(picture, copy)
+    list(library.add(tmp_path / "in"))
+    picture.rename(tmp_path / "elsewhere.jpg")
+    (hit,) = library.search("red", limit=1)
+    assert hit.path == copy

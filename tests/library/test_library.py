@@ -17,6 +17,7 @@ from framekeep.errors import (
     InputError,
     NotFoundError,
     PrecisionError,
+    StoreError,
     WeightsError,
 )
 from framekeep.library import Library
@@ -254,3 +255,51 @@ def test_an_index_that_is_gone_is_told_and_repaired(filled):
         filled.similar(filled.search(where="format:jpeg")[0])
     assert filled.repair().added == 8
     assert len(filled.search("red")) == 8
+
+
+def test_an_emptied_catalog_is_no_new_library(filled):
+    filled.close()
+    (filled.path / "catalog.sqlite3").write_bytes(b"")
+    for suffix in ("-wal", "-shm"):
+        (filled.path / f"catalog.sqlite3{suffix}").unlink(missing_ok=True)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="restore"):
+            Library.open(filled.path, HashEncoder(), create=False)
+
+
+@pytest.mark.parametrize("path", ["", ".", "x\0y", "a\udce9b"])
+def test_odd_places_for_a_library_are_told(path):
+    with pytest.raises(InputError):
+        Library.open(path, HashEncoder())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("THREADS", "abc"), ("MAX_PIXELS", "-1"), ("ENGINE", "foo"), ("OFFLINE", "perhaps")],
+)
+def test_settings_that_cannot_be_used_are_named(tmp_path, monkeypatch, name, value):
+    monkeypatch.setenv(f"FRAMEKEEP_{name}", value)
+    with pytest.raises(InputError, match=f"FRAMEKEEP_{name}"):
+        Library.open(tmp_path / "library")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"text": "caf\udce9"},
+        {"text": [("red", 1e308)]},
+        {"text": [("red", float("nan"))]},
+        {"text": 5},
+        {"text": ["red", ("a",)]},
+        {"text": "red", "limit": "3"},
+        {"text": "red", "limit": 2.5},
+        {"where": 5},
+    ],
+)
+def test_queries_of_the_wrong_kind_are_told(filled, query):
+    with pytest.raises(InputError):
+        filled.search(**query)
+
+
+def test_a_pair_is_one_text_with_its_weight(filled):
+    assert filled.search(("red", 0.5), limit=1) == filled.search([("red", 0.5)], limit=1)

@@ -311,6 +311,7 @@ def test_samples_are_live_have_vectors_and_repeat(catalog: Catalog) -> None:
 
 def test_tags(catalog: Catalog) -> None:
     catalog.put_media([item(A), item(B), item(C)])
+    catalog.record_files([file_of(A), file_of(B)], 1)
     catalog.add_tags([A, B], ["trip", "sea"])
     catalog.add_tags([A], ["trip"])
     assert catalog.tags_of([A, B, C]) == {A: ("sea", "trip"), B: ("sea", "trip")}
@@ -327,6 +328,7 @@ def test_tags(catalog: Catalog) -> None:
 
 def test_renaming_a_tag_into_one_that_is_there(catalog: Catalog) -> None:
     catalog.put_media([item(A), item(B)])
+    catalog.record_files([file_of(A), file_of(B)], 1)
     catalog.add_tags([A, B], ["old"])
     catalog.add_tags([A], ["new"])
     catalog.rename_tag("old", "new")

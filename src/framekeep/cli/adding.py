@@ -20,8 +20,9 @@ from framekeep.types import IngestCounts
 
 def add(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH…", help="Files, folders or glob patterns.")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="PATH…", help="Files, folders or glob patterns."),
+    ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Try failed files again.")] = False,
     encoder: Annotated[
         str | None, typer.Option(metavar="NAME", help="The encoder of a new library.")
@@ -33,7 +34,8 @@ def add(
     """Add photos to the library. They stay where they are; only new and changed ones are read.
 
     Run it again after changing a folder, or after stopping it with Ctrl-C: it goes on where it
-    was. Files that cannot be read are listed by `framekeep problems`.
+    was. Files that cannot be read are listed by `framekeep problems`. Names that begin with a dot
+    are passed over.
 
     Examples:
 
@@ -42,7 +44,7 @@ def add(
         framekeep add "trip/*.jpg" scans --library ~/trip-library
     """
     with opened(library, create=True, encoder=encoder, vectors=vectors) as lib:
-        counts = follow(lib.add(*paths, retry=retry), "Adding")
+        counts = follow(lib.add(*(paths or []), retry=retry), "Adding")
     report(counts, as_json)
 
 
@@ -61,5 +63,10 @@ def report(counts: IngestCounts, as_json: bool) -> None:
     }
     parts = [f"{number} {name}" for name, number in told.items() if number]
     console.print(f"{counts.found} files: {', '.join(parts) or 'nothing to do'}.")
+    if counts.missing and not counts.found:
+        console.print(
+            "Nothing was found there. If a drive is not connected, connect it and add again: "
+            "nothing is lost."
+        )
     if counts.failed or counts.missing:
         console.print("See `framekeep problems` for the reasons.")

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from framekeep.library import Library
-from framekeep.settings import Settings
+from framekeep.settings import Settings, load_settings
 
 console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
@@ -45,7 +45,7 @@ class GlobalOptions:
 @cache
 def settings() -> Settings:
     """The user's settings, read once."""
-    return Settings()
+    return load_settings()
 
 
 def say(text: str) -> None:

@@ -38,6 +38,7 @@ def demo(
         console.print(f"\n[bold]framekeep search --image {files[0].name}[/bold]")
         show_hits(lib.search(image=files[0], limit=3))
     console.print(
+        f'\nSearch on here:\n  framekeep --library {folder} search "a dog"\n'
         "\nNow your own photos, which stay where they are:\n"
         "  framekeep add ~/Pictures\n"
         '  framekeep search "sunset over ocean"\n'

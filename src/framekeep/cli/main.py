@@ -78,3 +78,6 @@ def run() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(EXIT_ERROR)
+    except OSError as exc:
+        say(f"The output or a file could not be written or read: {exc}.")
+        sys.exit(EXIT_ERROR)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 from rich.progress import (
     BarColumn,
@@ -48,19 +51,47 @@ def download_bar() -> Iterator[Callable[[str, int, int | None], None]]:
             bar.stop()
 
 
-def follow(events: Iterable[IngestEvent], what: str) -> IngestCounts:
-    """Show a run's events as a bar with rate and time left; give the final counts."""
+@contextmanager
+def asked_to_stop() -> Iterator[threading.Event]:
+    """What the first Ctrl-C sets, so that the batch at hand is finished; a second one stops."""
+    asked = threading.Event()
+
+    def on_signal(number: int, frame: object) -> None:  # noqa: ARG001 - the form that signal wants
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    former = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+def follow(events: Generator[IngestEvent, None, None], what: str) -> IngestCounts:
+    """Show a run's events as a bar with rate and time left; give the final counts.
+
+    Raises KeyboardInterrupt after Ctrl-C, with what was begun written whole.
+    """
     counts = IngestCounts()
     shown = 0
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        console=stderr,
-    ) as bar:
+    # Nothing is drawn before the run has begun: an error then stands alone.
+    first = next(events, None)
+    with (
+        asked_to_stop() as asked,
+        Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            console=stderr,
+        ) as bar,
+    ):
         task = bar.add_task(what, total=None, rate="")
-        for event in events:
+        for event in chain([first] if first else [], events):
+            if asked.is_set():
+                events.close()
+                raise KeyboardInterrupt
             counts = event.counts
             bar.update(task, completed=counts.done, total=counts.found or None, rate=_rate(event))
             if event.kind == "failed":

@@ -96,6 +96,8 @@ class BaseEncoder(ABC):
         for text in texts:
             if not isinstance(text, str) or not text.strip():
                 raise InputError("A text to search for has at least one visible character.")
+            if any("\ud800" <= char <= "\udfff" for char in text):
+                raise InputError(f"The text {text!a} is not valid Unicode: type it anew.")
         return self._in_batches(texts, self._embed_texts)
 
     def _in_batches(self, items: Sequence[T], embed: Callable[[Sequence[T]], Vectors]) -> Vectors:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from framekeep.encoders.checkpoint import Activation, ClipArch
 from framekeep.encoders.clip import ClipEncoder
 from framekeep.errors import EncoderError, PrecisionError
+from framekeep.settings import no_telemetry
 from framekeep.types import EncoderInfo, Vectors
 
 EXPORTER_VERSION = 1
@@ -82,6 +83,7 @@ class OnnxClipEncoder(ClipEncoder):
 
 
 def _pick_providers(device: str, precision: str) -> list[str]:
+    no_telemetry()
     import onnxruntime
 
     cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
@@ -110,6 +112,7 @@ def usable_cores() -> int:
 
 
 def _open(folder: Path, tower: str, providers: list[str]) -> Any:
+    no_telemetry()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -258,6 +261,8 @@ def _export(read: Any, folder: Path) -> None:
 def _quantise(source: Path, folder: Path) -> None:
     """Dynamic int8 of the dense layers; the patch convolution and embeddings stay float32."""
     import onnx
+
+    no_telemetry()
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     for tower in _TOWERS:

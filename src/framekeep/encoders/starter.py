@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from framekeep.encoders.base import BaseEncoder, check_rgb
 from framekeep.errors import WeightsError
+from framekeep.settings import no_telemetry
 from framekeep.types import EncoderInfo, RgbImage, Vectors
 
 NAME = "starter"
@@ -155,6 +156,7 @@ class StarterEncoder(BaseEncoder):
         return path
 
     def _session(self, name: str) -> Any:
+        no_telemetry()
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

@@ -84,7 +84,7 @@ def read_photo(
     too large, or cannot be read; the message is the reason told to the file's owner.
     """
     data_path = Path(path)
-    kind = _kind(data_path, max_bytes)
+    kind = picture_kind(data_path, max_bytes)
     with _reasons(kind):
         if kind == "raw" or (kind == "tiff" and data_path.suffix.lower() in RAW_SUFFIXES):
             return _read_raw(data_path, min_side_px, max_pixels)
@@ -92,7 +92,12 @@ def read_photo(
             return _decode(image, min_side_px, max_pixels, _FORMATS.get(image.format or "", kind))
 
 
-def _kind(path: Path, max_bytes: int) -> str:
+def picture_kind(path: Path, max_bytes: int) -> str:
+    """The format of a picture by its first bytes; nothing more of the file is read.
+
+    Raises UnsupportedMediaError for what is not a picture, MediaError for what only claims to be
+    one, is too large, or cannot be read.
+    """
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -101,17 +106,19 @@ def _kind(path: Path, max_bytes: int) -> str:
             head = file.read(HEAD_BYTES)
     except OSError as exc:
         raise _unreadable(exc) from exc
-    if status.st_size > max_bytes:
+    claims = path.suffix.lower() in PICTURE_SUFFIXES
+    if not head:
+        error = MediaError if claims else UnsupportedMediaError
+        raise error("The file is empty (0 bytes).")
+    kind = sniff(head)
+    if status.st_size > max_bytes and (claims or kind in PICTURES):
         raise MediaError(
             f"The file has {status.st_size / 1e6:,.0f} MB, more than the limit of "
             f"{max_bytes / 1e6:,.0f} MB (FRAMEKEEP_MAX_BYTES)."
         )
-    if not head:
-        raise MediaError("The file is empty (0 bytes).")
-    kind = sniff(head)
     if kind in PICTURES:
         return str(kind)
-    if path.suffix.lower() in PICTURE_SUFFIXES:
+    if claims:
         what = f"seems to be {kind}" if kind else "is of no known kind, or damaged at its start"
         raise MediaError(f"The name says picture, but the content {what}.")
     if kind == "video":

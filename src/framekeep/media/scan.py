@@ -25,6 +25,8 @@ PICTURE_SUFFIXES = RAW_SUFFIXES.union(
         ".heif", ".avif",
     )
 )  # fmt: skip
+# A library of framekeep's own, which may lie among the photos.
+LIBRARY_FILES = frozenset(["catalog.sqlite3", "writer.lock"])
 RUBBISH = frozenset(
     ["thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information"]
 )
@@ -50,6 +52,8 @@ def resolve_roots(
     """
     roots: list[str] = []
     for path in paths:
+        if not str(path).strip():
+            raise InputError("An empty path was given: name a file or folder to add.")
         absolute = os.path.abspath(os.path.expanduser(path))
         if os.path.lexists(absolute) or (known and known(absolute)):
             roots.append(absolute)
@@ -161,6 +165,8 @@ class _Walk:
             if identity in self._folders:
                 return
             level = _level(path, identity)
+            if {*level.names} >= LIBRARY_FILES:
+                return
         except OSError as exc:
             yield _problem(path, f"The folder cannot be read: {_words(exc)}.")
             return
@@ -191,6 +197,10 @@ class _Walk:
     def _hindrance(self, path: str, status: os.stat_result) -> str | None:
         if not stat.S_ISREG(status.st_mode):
             return "This is not a file but a pipe, a socket or a device; it was not opened."
+        if os.path.splitext(path)[1].lower() not in PICTURE_SUFFIXES:
+            return (
+                None if os.access(path, os.R_OK) else "The file cannot be read: permission denied."
+            )
         if status.st_size == 0:
             return "The file is empty (0 bytes)."
         if status.st_size > self.max_bytes:

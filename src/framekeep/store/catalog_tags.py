@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from framekeep.store.database import Database, pages
-from framekeep.store.tables import tags
+from framekeep.store.tables import LIVE, media, tags
 
 
 class TagsPart:
@@ -48,8 +48,9 @@ class TagsPart:
         return {media_id: tuple(sorted(names)) for media_id, names in found.items()}
 
     def tag_counts(self) -> dict[str, int]:
-        """Every tag with the number of media that have it, sorted by tag."""
-        query = sa.select(tags.c.tag, sa.func.count()).group_by(tags.c.tag)
+        """Every tag with the number of live media that have it, sorted by tag."""
+        live = sa.func.sum(sa.case((media.c.state == LIVE, 1), else_=0))
+        query = sa.select(tags.c.tag, live).join(media).group_by(tags.c.tag)
         with self._db.read() as connection:
             return dict(sorted((tag, count) for tag, count in connection.execute(query)))
 

@@ -295,7 +295,7 @@ class ChromaStore:
         if guard.torn():
             self.close()
             raise IndexUnavailableError(
-                f"The vector index {self._place} was damaged when a process was stopped while "
+                f"The vector index {self._place} is damaged, as when a process is stopped while "
                 "saving it; `framekeep repair` rebuilds it."
             )
         if not found.whole:

@@ -222,7 +222,8 @@ _SENTENCES = (
     ("read-only", "The catalog {place} cannot be written to; check the file's permissions."),
     (
         "unable to open",
-        "The catalog {place} cannot be opened; check that its folder exists and is yours.",
+        "The catalog {place} cannot be opened; check that its folder exists, is yours and can be "
+        "written to, which searching needs as well.",
     ),
     (
         "disk i/o",

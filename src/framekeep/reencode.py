@@ -38,7 +38,9 @@ def reencode(stores: Stores, limits: IngestLimits) -> Iterator[IngestEvent]:
     progress = Progress(found=len(catalog.lacking_vectors(space)))
     run_id = catalog.new_run()
     with ThreadPoolExecutor(limits.threads) as pool:
-        while ids := catalog.lacking_vectors(space, limit=stores.encoder.batch_size * 4):
+        ids = [""]
+        step = stores.encoder.batch_size * 4
+        while ids := catalog.lacking_vectors(space, limit=step, after=ids[-1]):
             paths = catalog.paths(ids)
             read = pool.map(lambda i, p=paths: _read_any(stores.encoder, p[i], limits), ids)
             results = dict(zip(ids, read, strict=True))

@@ -93,11 +93,12 @@ class VectorsPart:
             return connection.scalar(query) or 0
 
     def lacking_vectors(
-        self, space: str, live_only: bool = True, limit: int | None = None
+        self, space: str, live_only: bool = True, limit: int | None = None, after: str = ""
     ) -> list[str]:
-        """Media without a vector in the space, by id."""
+        """Media without a vector in the space, by id, beginning behind the id `after`."""
         has = sa.exists().where(vectors.c.space == space, vectors.c.media_id == media.c.media_id)
-        query = sa.select(media.c.media_id).where(~has).order_by(media.c.media_id).limit(limit)
+        query = sa.select(media.c.media_id).where(media.c.media_id > after, ~has)
+        query = query.order_by(media.c.media_id).limit(limit)
         return self._scalars(query.where(media.c.state == LIVE) if live_only else query)
 
     def sample_ids(self, space: str, n: int, seed: int) -> list[str]:

@@ -58,6 +58,19 @@ def test_status_and_problems(filled, photos):
     assert "broken.jpg" in run("problems", "--library", filled).stdout
 
 
+def test_problems_of_photos_come_before_files_that_are_none(tmp_path):
+    (tmp_path / "in").mkdir()
+    for n in range(30):
+        (tmp_path / "in" / f"a{n:02}.txt").write_text("words\n")
+    (tmp_path / "in" / "z.jpg").touch()
+    library = tmp_path / "library"
+    run("add", tmp_path / "in", "--library", library, "--encoder", "starter")
+    lines = run("problems", "--library", library).stdout.splitlines()
+    assert lines[1].startswith("failed")
+    assert "10 more files" in lines[-1]
+    assert len(run_json("problems", "--library", library)) == 31
+
+
 def test_search_json_has_the_fixed_fields(filled, photos):
     hits = run_json("search", "an", "animal", "--library", filled, "--limit", 3)
     assert len(hits) == 3

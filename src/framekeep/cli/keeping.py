@@ -14,6 +14,8 @@ from framekeep.cli.progress import follow
 from framekeep.errors import InputError
 from framekeep.types import LibraryStatus
 
+SHOWN_SKIPPED = 20
+
 
 def status(library: LibraryOption = None, as_json: JsonOption = False) -> None:
     """Show what the library holds: counts, encoder, sizes.
@@ -90,9 +92,15 @@ def problems(
     table.add_column("state")
     table.add_column("file", overflow="fold")
     table.add_column("reason", overflow="fold")
-    for problem in found:
+    # What was never a photo comes last, and not at length.
+    photos = [problem for problem in found if problem.state != "skipped"]
+    others = [problem for problem in found if problem.state == "skipped"]
+    for problem in [*photos, *others[:SHOWN_SKIPPED]]:
         table.add_row(problem.state, Text(problem.path), Text(problem.reason))
     console.print(table if found else "No problems.")
+    if len(others) > SHOWN_SKIPPED:
+        more = len(others) - SHOWN_SKIPPED
+        console.print(f"And {more} more files that are no photos: --json lists all.")
 
 
 def tag(

@@ -105,6 +105,41 @@ def test_missing_tensors_are_named(tmp_path: Path, read: Callable[[Path], object
         read(file)
 
 
+@pytest.mark.parametrize("read", [peek_arch, read_checkpoint])
+@pytest.mark.parametrize(
+    "key", ["positional_embedding_res", "visual.transformer.resblocks.0.ls_1.gamma"]
+)
+def test_tensors_of_other_variants_are_refused(
+    tmp_path: Path, key: str, read: Callable[[Path], object]
+) -> None:
+    file = clip_weights.write_open_clip_checkpoint(tmp_path)
+    save_file(load_file(file) | {key: torch.ones(64)}, file)
+    with pytest.raises(WeightsError, match=rf"not supported: it also holds {key}"):
+        read(file)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "keys"),
+    [
+        ("open_clip", ["attn_mask", "logit_bias"]),
+        (
+            "transformers",
+            [f"{tower}_model.embeddings.position_ids" for tower in ("vision", "text")],
+        ),
+    ],
+)
+def test_tensors_without_effect_are_passed_over(
+    tmp_path: Path, dialect: str, keys: list[str]
+) -> None:
+    file = WRITERS[dialect](tmp_path)
+    tensors = load_file(file)
+    plain = read_checkpoint(file)
+    save_file(tensors | {key: torch.arange(5) for key in keys}, file)
+    more = read_checkpoint(file)
+    assert more.tensors.keys() == plain.tensors.keys()
+    assert all(torch.equal(more.tensors[name], plain.tensors[name]) for name in plain.tensors)
+
+
 def test_a_missing_last_layer_is_told_by_the_configuration(tmp_path: Path) -> None:
     file = clip_weights.write_transformers_checkpoint(tmp_path)
     save_file(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -154,6 +155,32 @@ def test_cuda_is_taken_where_it_is_there(monkeypatch: pytest.MonkeyPatch) -> Non
     assert clip_onnx._pick_providers("auto", "int8") == providers[1:]
     with pytest.raises(PrecisionError, match="CPU only"):
         clip_onnx._pick_providers("cuda", "int8")
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider:UserWarning")
+def test_cuda_that_does_not_start_is_told(
+    weights: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "CUDAExecutionProvider" in clip_onnx._pick_providers("auto", "fp32"):
+        pytest.skip("this machine's ONNX Runtime has CUDA")
+    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: providers)
+    assert OnnxClipEncoder(info(), weights, cache).device == "cpu"
+    with pytest.raises(EncoderError, match="could not start on CUDA"):
+        OnnxClipEncoder(info(), weights, cache, device="cuda")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no affinity masks here")
+def test_processors_that_share_a_core_count_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for cpu, siblings in enumerate(["0,2", "1,3", "0,2", "1,3"]):
+        folder = tmp_path / f"cpu{cpu}" / "topology"
+        folder.mkdir(parents=True)
+        (folder / "thread_siblings_list").write_text(f"{siblings}\n")
+    for mask, cores in (({0, 1, 2, 3}, 2), ({0, 2}, 1), ({1}, 1), ({0, 1, 8, 9}, 4)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, mask=mask: mask)
+        assert clip_onnx.usable_cores(tmp_path) == cores
 
 
 # --- the export --------------------------------------------------------------------------------

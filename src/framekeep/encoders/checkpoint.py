@@ -12,8 +12,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import warnings
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +27,9 @@ from framekeep.encoders.clip_arch import (
     expected_shapes,
     family_of,
     key_table,
+    without_effect,
 )
+from framekeep.encoders.torchscript import is_torchscript, read_torchscript
 from framekeep.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -74,9 +74,9 @@ def peek_arch(path: Path, activation: Activation | None = None) -> ClipArch:
 def read_checkpoint(path: Path, activation: Activation | None = None) -> Checkpoint:
     """Read a checkpoint whole.
 
-    A TorchScript archive is opened by torch itself, so its SHA-256 is to be verified before.
-    Pickled state dicts are read with ``weights_only=True``: nothing in them is run. Raises
-    WeightsError for a file that is missing, damaged, incomplete or not a CLIP checkpoint.
+    Nothing in a file is run: pickled state dicts are read with ``weights_only=True``, TorchScript
+    archives by `torchscript`. Raises WeightsError for a file that is missing, damaged, incomplete
+    or not a CLIP checkpoint, and for one with tensors whose effect framekeep does not know.
     """
     path = Path(path)
     if _is_safetensors(path):
@@ -118,6 +118,7 @@ def _understand(
             f"{path} is not a whole CLIP checkpoint: it lacks {', '.join(missing[:3])}{more}; "
             "fetch the file again or take another one."
         )
+    _refuse_more(path, shapes, table)
     found = {name: _joined_shape(shapes, source) for name, source in table.items()}
     arch = _read_arch(path, found, layers, _default_activation(dialect))
     arch = _ask_sidecar(path, arch)
@@ -132,6 +133,18 @@ def _understand(
                 "or of a variant of CLIP that is not supported."
             )
     return arch, dialect, table
+
+
+def _refuse_more(path: Path, shapes: Shapes, table: Mapping[str, Source]) -> None:
+    """A tensor left out could change every vector, so only those known to change none may be."""
+    used = {key for source in table.values() for key in source.keys}
+    more = sorted(key for key in shapes if key not in used and not without_effect(key))
+    if more:
+        others = f" and {len(more) - 3} more" if len(more) > 3 else ""
+        raise WeightsError(
+            f"{path} is of a variant of CLIP that is not supported: it also holds "
+            f"{', '.join(more[:3])}{others}; take a plain CLIP checkpoint."
+        )
 
 
 def _dialect(path: Path, shapes: Shapes, archive: bool) -> Dialect:
@@ -310,12 +323,8 @@ def _load_torch_file(path: Path) -> tuple[dict[str, torch.Tensor], bool]:
     import torch
 
     try:
-        if _is_torchscript(path):
-            with warnings.catch_warnings():
-                # torch deprecates TorchScript; OpenAI's files are what they are.
-                warnings.simplefilter("ignore")
-                module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
-            state: Any = dict(module.state_dict())
+        if is_torchscript(path):
+            state: Any = read_torchscript(path)
             archive = True
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
@@ -333,13 +342,6 @@ def _load_torch_file(path: Path) -> tuple[dict[str, torch.Tensor], bool]:
         if isinstance(value, torch.Tensor)
     }
     return tensors, archive
-
-
-def _is_torchscript(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
 def _gather(tensors: Mapping[str, torch.Tensor], source: Source) -> torch.Tensor:

@@ -94,6 +94,27 @@ _IN_BLOCK: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
+_WITHOUT_EFFECT = frozenset(
+    {
+        # Temperatures and biases of training.
+        "logit_scale",
+        "logit_bias",
+        # Constants that older files keep: the causal mask, counted positions, sizes.
+        "attn_mask",
+        "vision_model.embeddings.position_ids",
+        "text_model.embeddings.position_ids",
+        "input_resolution",
+        "context_length",
+        "vocab_size",
+    }
+)
+
+
+def without_effect(key: str) -> bool:
+    """Whether a tensor of a checkpoint changes no vector, so that it may be passed over."""
+    return key in _WITHOUT_EFFECT
+
+
 def family_of(dialect: Dialect) -> str:
     """Whose names `dialect` uses: OpenAI's and open_clip's are the same."""
     return "transformers" if dialect == "transformers" else "openai"

@@ -62,8 +62,15 @@ class OnnxClipEncoder(ClipEncoder):
         providers = _pick_providers(device, info.precision)
         folder, arch = _ensure_export(info, Path(checkpoint), Path(cache_dir), activation)
         super().__init__(info, checkpoint, arch)
-        self.device = "cuda" if len(providers) > 1 else "cpu"
         self._sessions = {tower: _open(folder, tower, providers) for tower in _TOWERS}
+        # ONNX Runtime goes on without CUDA where its libraries do not load.
+        cuda = all("CUDAExecutionProvider" in s.get_providers() for s in self._sessions.values())
+        self.device = "cuda" if cuda else "cpu"
+        if device == "cuda" and not cuda:
+            raise EncoderError(
+                "ONNX Runtime could not start on CUDA; check the driver and CUDA's libraries, or "
+                "use device cpu."
+            )
 
     def _vision_rows(self, pixels: NDArray[np.float32]) -> Vectors:
         return self._run("vision", pixels)
@@ -104,11 +111,21 @@ def _pick_providers(device: str, precision: str) -> list[str]:
     return ["CPUExecutionProvider"]
 
 
-def usable_cores() -> int:
-    """Cores that this process may use, by its affinity mask where the system has one."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def usable_cores(topology: Path = Path("/sys/devices/system/cpu")) -> int:
+    """Physical cores that this process may use, by its affinity mask where the system has one.
+
+    `topology` is Linux' table of which processors share a core; without it each counts as one.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    cores = set()
+    for cpu in os.sched_getaffinity(0):
+        try:
+            siblings = topology / f"cpu{cpu}" / "topology" / "thread_siblings_list"
+            cores.add(siblings.read_text().strip())
+        except OSError:
+            cores.add(str(cpu))
+    return len(cores)
 
 
 def _open(folder: Path, tower: str, providers: list[str]) -> Any:

@@ -27,10 +27,14 @@ def deprecated() -> Iterator[None]:
 
 
 class Tower(nn.Module):
-    """Tensors of many kinds: strided, sharing memory, empty, of no dimension."""
+    """Tensors of many kinds (strided, sharing memory, empty, of no dimension), and other values."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.sizes, self.names, self.parts = [1, 2], {"a": "b"}, [torch.ones(2)]
+        self.device, self.phase = torch.device("cpu"), 1j
+        # As OpenAI's mask: an attribute, so no part of the state dict.
+        self.attn_mask = torch.full((2, 2), -1.0)
         self.layers = nn.Sequential(nn.Linear(4, 6), nn.LayerNorm(6))
         self.attention = nn.MultiheadAttention(8, 2).half()
         base = torch.arange(24.0).reshape(4, 6)
@@ -43,7 +47,8 @@ class Tower(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         rows: Tensor = self.layers(x)
-        return rows
+        rows = rows + self.sizes[0] + len(self.names) + self.parts[0].sum()
+        return rows.to(self.device) * self.attn_mask.sum()
 
 
 def traced(module: nn.Module) -> torch.jit.ScriptModule:
@@ -60,6 +65,11 @@ def test_the_same_tensors_as_torch_reads(
     torch.jit.save(compiled(Tower()), str(file))  # type: ignore[no-untyped-call]
     expected = torch.jit.load(str(file)).state_dict()  # type: ignore[no-untyped-call]
     assert is_torchscript(file)
+    with zipfile.ZipFile(file) as archive:
+        # Lists and devices are in there, and the mask, or the test would not show much.
+        written = archive.read("tower/data.pkl")
+    if compiled is torch.jit.script:
+        assert all(word in written for word in (b"restore_type_tag", b"device", b"attn_mask"))
     read = read_torchscript(file)
     assert read.keys() == expected.keys() == Tower().state_dict().keys()
     for name, tensor in read.items():

@@ -3,7 +3,8 @@
 `torch.jit.load` runs code of the archive (its ``__setstate__`` methods, which may write files),
 so an archive from anywhere would have to be trusted. The weights alone need none of that: they
 lie uncompressed in a zip file, beside a pickle that says which tensor belongs where. Here that
-pickle may name plain tensors and the archive's own classes, which become empty records.
+pickle may name plain tensors and the archive's own classes, which become empty records; which of
+their attributes are parameters and buffers is read from the classes' text.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import re
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -33,7 +34,14 @@ _STORAGES = {
     "ByteStorage": "uint8",
     "BoolStorage": "bool",
 }
-_LISTS = ("build_boollist", "build_doublelist", "build_intlist", "build_tensorlist")
+# These only mark the static type of a value.
+_TAGS = (
+    "build_boollist",
+    "build_doublelist",
+    "build_intlist",
+    "build_tensorlist",
+    "restore_type_tag",
+)
 
 
 def is_torchscript(path: Path) -> bool:
@@ -64,6 +72,16 @@ class _Storage(NamedTuple):
     data: bytearray
 
 
+class _Record:
+    """Stands for an object of one of the archive's classes."""
+
+    declared: frozenset[str] | None = None
+    """Its parameters and buffers; None where the class does not tell."""
+
+    def __init__(self, *_values: object) -> None:
+        pass
+
+
 class _Reader(pickle.Unpickler):
     """Unpickles records and tensors; every other global is refused before it is looked up."""
 
@@ -76,17 +94,29 @@ class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if module.partition(".")[0] == "__torch__":
             # A new class for each, so that one record's attributes cannot reach another's.
-            return type("Record", (SimpleNamespace,), {})
+            return type("Record", (_Record,), {"declared": self._declared(module, name)})
         allowed: dict[tuple[str, str], Callable[..., Any] | str] = {
+            ("builtins", "complex"): complex,
             ("collections", "OrderedDict"): OrderedDict,
+            ("torch", "device"): str,
             ("torch._utils", "_rebuild_tensor_v2"): _rebuild,
-            ("torch._utils", "_rebuild_parameter"): _parameter,
+            ("torch._utils", "_rebuild_parameter"): _first,
         }
-        allowed |= {("torch.jit._pickle", name): list for name in _LISTS}
+        allowed |= {("torch.jit._pickle", tag): _first for tag in _TAGS}
         allowed |= {("torch", storage): dtype for storage, dtype in _STORAGES.items()}
         if (module, name) not in allowed:
             raise pickle.UnpicklingError(f"the archive asks for {module}.{name}")
         return allowed[module, name]
+
+    def _declared(self, module: str, name: str) -> frozenset[str] | None:
+        """The parameters and buffers that a class of the archive lists."""
+        try:
+            text = self._archive.read(f"{self._stem}code/{module.replace('.', '/')}.py").decode()
+        except KeyError:
+            return None
+        body = re.search(rf"^class {re.escape(name)}\b.*\n((?:[ \t].*\n|\n)*)", text, re.MULTILINE)
+        lists = re.findall(r"__(?:parameters|buffers)__ = \[(.*?)\]", body.group(1)) if body else []
+        return frozenset(re.findall(r'"([^"]*)"', " ".join(lists))) if lists else None
 
     def persistent_load(self, pid: Any) -> _Storage:
         kind, dtype, key, _device, _count = pid
@@ -113,8 +143,8 @@ def _rebuild(
     return torch.frombuffer(storage.data, dtype=dtype).as_strided(size, stride, offset)
 
 
-def _parameter(data: torch.Tensor, *_rest: object) -> torch.Tensor:
-    return data
+def _first(value: object, *_rest: object) -> object:
+    return value
 
 
 def _collect(record: object, stem: str, tensors: dict[str, torch.Tensor], seen: set[int]) -> None:
@@ -123,8 +153,9 @@ def _collect(record: object, stem: str, tensors: dict[str, torch.Tensor], seen: 
 
     # References that fan out or go round would otherwise be walked without end.
     seen.add(id(record))
+    declared = type(record).declared if isinstance(record, _Record) else None
     for name, value in vars(record).items():
-        if isinstance(value, torch.Tensor):
+        if isinstance(value, torch.Tensor) and (declared is None or name in declared):
             tensors[f"{stem}{name}"] = value
-        elif isinstance(value, SimpleNamespace) and id(value) not in seen:
+        elif isinstance(value, _Record) and id(value) not in seen:
             _collect(value, f"{stem}{name}.", tensors, seen)

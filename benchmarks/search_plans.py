@@ -7,9 +7,9 @@ numbers, every photo its subject's direction plus noise of the same length sprea
 but stronger in the first ones. Queries are such points that are not in the library. The catalog and
 the index are real; filters keep 100 %, 50 %, 1 % and 0.01 % at random, and two more go with and
 against the subject of the query: one keeps every other subject, the query's own among them, and one
-the others. Exits with 1 where any recall@10 is below 0.99, or where the slowest median of the four
-is above ten times the unfiltered one's. The last two depend on the query rather than on a share;
-their latency is shown, not judged. `--keep` leaves the library there for the next run.
+the others. Exits with 1 where the recall@10 without a filter or with one
+of the four is below 0.99, or where the slowest median of the four is above ten times the unfiltered
+one's. The last two depend on the query rather than on a share; they are shown, not judged. `--keep` leaves the library there for the next run.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ the index are real; filters keep 100 %, 50 %, 1 % and 0.01 % at random, and two 
 against the subject of the query: one keeps every other subject, the query's own among them, and one
 the others. Exits with 1 where the recall@10 without a filter or with one
 of the four is below 0.99, or where the slowest median of the four is above ten times the unfiltered
-one's. The last two depend on the query rather than on a share; they are shown, not judged. `--keep` leaves the library there for the next run.
+one's. The last two depend on the query rather than on a share; they are shown, not judged.
+`--keep` leaves the library there for the next run.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ Vectors = NDArray[np.float32]
 HEAVIEST = 1000
 """The greatest weight of a query's term; beyond it only rounding would be left of the others."""
 
+ThumbnailSize = Literal["small", "large", "preview"]
 FileState = Literal["pending", "indexed", "skipped", "failed", "missing"]
 MediaKind = Literal["photo"]
 IngestKind = Literal[
@@ -251,3 +252,45 @@ class LibraryStatus:
     index_count: int
     building: str | None = None
     precision_checks: tuple[PrecisionReport, ...] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class FacetValue:
+    """One value that media can be narrowed to; `where` is the filter for it alone."""
+
+    label: str
+    where: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """How many media lie in one month, by capture time, else by the time of adding."""
+
+    year: int
+    month: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryMap:
+    """The library in two dimensions: `xy` is (N, 2) float32 in -1..1, a row for each medium.
+
+    `total` counts all live media; with more than N of them, N were drawn at random, the same
+    ones each time.
+    """
+
+    media_ids: tuple[str, ...]
+    xy: Vectors
+    method: str
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSearch:
+    """A search to come back to: `query` is the query part of a page's address."""
+
+    search_id: int
+    query: str
+    used_at: datetime
+    name: str | None = None

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -54,7 +55,14 @@ class Settings(BaseSettings):
     max_bytes: int = Field(default=1_000_000_000, gt=0)
     threads: int = Field(default_factory=lambda: max(1, min(8, os.cpu_count() or 1)), gt=0)
     lock_wait_s: float = Field(default=10.0, ge=0)
+    app_roots: Annotated[tuple[Path, ...], NoDecode] = Field(default_factory=lambda: (Path.home(),))
     connect_timeout_s: float = Field(default=4.0, gt=0, le=10)
+
+    @field_validator("app_roots", mode="before")
+    @classmethod
+    def _split_roots(cls, value: object) -> object:
+        """Several folders in one variable stand with the system's separator between them."""
+        return value.split(os.pathsep) if isinstance(value, str) else value
 
     @classmethod
     def settings_customise_sources(

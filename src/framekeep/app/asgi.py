@@ -1,0 +1,96 @@
+"""The web app as an ASGI application: Streamlit's pages with our own routes and guards."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from framekeep.app import state
+from framekeep.app.http.routes import routes
+from framekeep.app.http.security import middleware
+from framekeep.errors import InputError
+
+SCRIPT = Path(__file__).with_name("main.py")
+CONFIG = Path(__file__).with_name("config.toml")
+TOKEN_ENV = "FRAMEKEEP_APP_TOKEN"  # noqa: S105 - the name of a variable
+NO_AUTH_ENV = "FRAMEKEEP_APP_NO_AUTH"
+HOSTS_ENV = "FRAMEKEEP_APP_HOSTS"
+
+
+def options() -> dict[str, Any]:
+    """What `st.App` takes beside the script."""
+    return {
+        "routes": routes(_parts),
+        "middleware": middleware(_parts),
+        "lifespan": lifespan,
+    }
+
+
+def _parts() -> Any:
+    return state.context().parts
+
+
+@asynccontextmanager
+async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
+    """Open the library when the server starts; stop the work in hand when it ends."""
+    import anyio.to_thread
+
+    from streamlit import config
+
+    address = config.get_option("server.address")
+    token = os.environ.get(TOKEN_ENV) or None
+    check_address(address, token, no_auth=bool(os.environ.get(NO_AUTH_ENV)))
+    hosts = tuple(filter(None, os.environ.get(HOSTS_ENV, "").split(",")))
+    await anyio.to_thread.run_sync(lambda: state.start(token=token, hosts=hosts))
+    try:
+        yield {}
+    finally:
+        await anyio.to_thread.run_sync(state.stop)
+
+
+def check_address(address: str | None, token: str | None, *, no_auth: bool) -> None:
+    """Raise InputError where others could reach the app without signing in."""
+    if is_loopback(address) or token or no_auth:
+        return
+    raise InputError(
+        f"The app would listen on {address or 'every address'} for anyone: leave it on 127.0.0.1, "
+        f"or start it with `framekeep app --host`, which asks for a sign-in."
+    )
+
+
+def is_loopback(address: str | None) -> bool:
+    """Whether an address can be reached from this machine only."""
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address or "0.0.0.0").is_loopback  # noqa: S104 - a comparison
+    except ValueError:
+        return False
+
+
+def streamlit_config() -> dict[str, Any]:
+    """Our settings for Streamlit, as "section.option" to value."""
+    flat: dict[str, Any] = {}
+
+    def add(prefix: str, table: dict[str, Any]) -> None:
+        for key, value in table.items():
+            if isinstance(value, dict):
+                add(f"{prefix}{key}.", value)
+            else:
+                flat[prefix + key] = value
+
+    add("", tomllib.loads(CONFIG.read_text("utf-8")))
+    return flat
+
+
+def run(host: str, port: int) -> None:
+    """Serve the app until it is stopped."""
+    import streamlit as st
+
+    app = st.App(SCRIPT, **options())
+    app.run(config={**streamlit_config(), "server.address": host, "server.port": port})

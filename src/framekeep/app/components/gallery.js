@@ -1,0 +1,425 @@
+// The gallery: thumbnails in justified rows, keyboard first, selection kept with its revision.
+// Python sends {rev, items, row, more, selected, mark, focus, focusMark, label, sections, base};
+// back go `selection` {rev, ids} as state, and `open`, `more`, `act` as triggers.
+
+const instances = new WeakMap();
+const ACTIONS = [
+  ["like", "More like this"], ["duplicates", "Duplicates of this"], ["tag", "Tag…"],
+  ["path", "Copy the path"], ["original", "Open the original"], ["download", "Download"],
+];
+const KEYS = [
+  ["← ↑ → ↓", "move"], ["Home, End", "first and last photo"], ["Enter", "open"],
+  ["Space or x", "select"], ["Shift + arrows or click", "select a range"],
+  ["Ctrl + click", "select one more"], ["Ctrl + A", "select all that are shown"],
+  ["t", "tag what is selected"], ["m", "menu of the photo"],
+  ["Escape", "let the selection go, close, go back"], ["/", "go to the search box"],
+  ["?", "show these keys"],
+];
+
+function el(tag, attributes = {}, text = "") {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  if (text) node.textContent = text;
+  return node;
+}
+
+class Gallery {
+  constructor(parent) {
+    this.root = parent.querySelector(".fk-root");
+    this.items = [];
+    this.tiles = [];
+    this.selected = new Set();
+    this.cursor = 0;
+    this.anchor = 0;
+    this.rev = null;
+    this.grid = el("div", { class: "grid", role: "listbox", "aria-multiselectable": "true" });
+    this.busy = el("div", { class: "busy", "aria-hidden": "true" });
+    this.sentinel = el("div", { class: "sentinel", "aria-hidden": "true" });
+    this.menu = el("div", { class: "menu", role: "menu", "aria-label": "What to do with this photo" });
+    this.menu.hidden = true;
+    this.toast = el("div", { class: "toast", role: "status" });
+    this.toast.hidden = true;
+    this.root.replaceChildren(this.grid, this.busy, this.sentinel, this.menu, this.toast);
+    this.grid.onkeydown = (event) => this.key(event);
+    this.grid.onclick = (event) => this.click(event);
+    this.grid.oncontextmenu = (event) => this.context(event);
+    this.grid.onfocusin = (event) => this.focused(event);
+    this.menu.onkeydown = (event) => this.menuKey(event);
+    this.anywhere = (event) => this.global(event);
+    document.addEventListener("keydown", this.anywhere);
+    this.outside = (event) => {
+      if (!this.menu.hidden && !event.composedPath().includes(this.menu)) this.closeMenu(false);
+    };
+    document.addEventListener("pointerdown", this.outside);
+    this.observer = new IntersectionObserver((entries) => {
+      if (entries.some((entry) => entry.isIntersecting)) this.wantMore();
+    });
+    this.observer.observe(this.sentinel);
+  }
+
+  destroy() {
+    document.removeEventListener("keydown", this.anywhere);
+    document.removeEventListener("pointerdown", this.outside);
+    this.observer.disconnect();
+    this.keys?.remove();
+  }
+
+  update({ data, setStateValue, setTriggerValue }) {
+    this.data = data;
+    this.setState = setStateValue;
+    this.trigger = setTriggerValue;
+    this.grid.setAttribute("aria-label", data.label || "Photos");
+    this.root.style.setProperty("--row", `${data.row}px`);
+    const fresh = data.rev !== this.rev;
+    if (fresh || data.mark !== this.mark) {
+      clearTimeout(this.telling);
+      this.selected = new Set(data.selected || []);
+      this.mark = data.mark;
+    }
+    if (fresh) {
+      this.rev = data.rev;
+      this.cursor = this.anchor = 0;
+      this.asked = 0;
+    }
+    this.render(data, fresh);
+    if (data.focus && data.focusMark !== this.focusMark) this.goTo(data.focus);
+    this.focusMark = data.focusMark;
+    requestAnimationFrame(() => this.checkSentinel());
+  }
+
+  render(data, fresh) {
+    const same = !fresh && this.row === data.row && data.items.length >= this.items.length &&
+      this.items.every((item, index) => item.id === data.items[index].id);
+    this.row = data.row;
+    if (!same) {
+      this.grid.replaceChildren();
+      this.tiles = [];
+    }
+    const starts = new Map((data.sections || []).map((section) => [section.at, section.title]));
+    const from = this.tiles.length;
+    let group = this.grid.lastElementChild;
+    this.items = data.items;
+    for (let index = from; index < data.items.length; index++) {
+      if (!group || starts.has(index)) {
+        group = el("div", { class: "group", role: "group" });
+        const title = starts.get(index);
+        group.setAttribute("aria-label", title || data.label || "Photos");
+        if (title) group.append(el("h3", { "aria-hidden": "true", role: "presentation" }, title));
+        this.grid.append(group);
+      }
+      const tile = this.tile(data.items[index], index);
+      this.tiles.push(tile);
+      group.append(tile);
+    }
+    for (let index = 0; index < from; index++) this.dress(this.tiles[index], data.items[index]);
+    this.paintSelection();
+    this.setCursor(Math.min(this.cursor, this.tiles.length - 1), false);
+    this.busy.textContent = data.more ? "Loading more…" : "";
+  }
+
+  tile(item, index) {
+    const ratio = Math.min(3, Math.max(0.5, item.w / item.h));
+    const tile = el("div", { class: "tile", role: "option", tabindex: "-1", "data-index": index });
+    const width = Math.round(ratio * this.row);
+    tile.style.flex = `${width} 1 ${width}px`;
+    tile.style.height = `${this.row}px`;
+    tile.style.containIntrinsicSize = `${width}px ${this.row}px`;
+    tile.style.maxWidth = `${Math.round(width * 1.7)}px`;
+    const size = this.row > 220 ? "large" : "small";
+    const image = el("img", { alt: "", loading: index < 24 ? "eager" : "lazy", decoding: "async",
+      draggable: "false" });
+    image.onerror = () => tile.classList.add("broken");
+    image.src = `${this.data.base}/fk/thumb/${item.id}/${size}`;
+    tile.append(image, el("span", { class: "check", "aria-hidden": "true" }),
+      el("span", { class: "dots", "aria-hidden": "true" }, "⋯"));
+    if (item.score !== null && item.score !== undefined) {
+      tile.append(el("span", { class: "score", "aria-hidden": "true" }, item.score.toFixed(3)));
+    }
+    if (item.copies) tile.append(el("span", { class: "copies", "aria-hidden": "true" }, `×${item.copies}`));
+    this.dress(tile, item);
+    return tile;
+  }
+
+  dress(tile, item) {
+    const tags = (item.tags || []).join(", ");
+    tile.title = item.name + (tags ? `\n${tags}` : "");
+    const score = item.score === null || item.score === undefined ? "" : `, score ${item.score.toFixed(3)}`;
+    tile.setAttribute("aria-label", item.name + score + (tags ? `, tagged ${tags}` : ""));
+    let badge = tile.querySelector(".tagged");
+    if (tags && !badge) {
+      badge = el("span", { class: "tagged", "aria-hidden": "true" });
+      tile.append(badge);
+    }
+    if (badge) tags ? (badge.textContent = tags) : badge.remove();
+  }
+
+  // Selection
+
+  paintSelection() {
+    this.tiles.forEach((tile, index) => {
+      tile.setAttribute("aria-selected", this.selected.has(this.items[index].id) ? "true" : "false");
+    });
+    this.grid.classList.toggle("selecting", this.selected.size > 0);
+  }
+
+  tell() {
+    this.paintSelection();
+    clearTimeout(this.telling);
+    // Several keys in a row are one change for the page.
+    this.telling = setTimeout(() => {
+      this.setState("selection", { rev: this.rev, mark: this.mark, ids: [...this.selected] });
+    }, 90);
+  }
+
+  toggle(index) {
+    const id = this.items[index]?.id;
+    if (!id) return;
+    this.selected.has(id) ? this.selected.delete(id) : this.selected.add(id);
+    this.anchor = index;
+    this.tell();
+  }
+
+  range(to) {
+    const [low, high] = [Math.min(this.anchor, to), Math.max(this.anchor, to)];
+    for (let index = low; index <= high; index++) this.selected.add(this.items[index].id);
+    this.tell();
+  }
+
+  // Moving
+
+  setCursor(index, focus = true) {
+    if (!this.tiles.length) return;
+    index = Math.max(0, Math.min(index, this.tiles.length - 1));
+    this.tiles[this.cursor]?.setAttribute("tabindex", "-1");
+    this.tiles[this.cursor]?.classList.remove("cursor");
+    this.cursor = index;
+    const tile = this.tiles[index];
+    tile.setAttribute("tabindex", "0");
+    tile.classList.add("cursor");
+    if (focus) {
+      tile.focus({ preventScroll: true });
+      tile.scrollIntoView({ block: "nearest" });
+    }
+  }
+
+  goTo(id) {
+    const index = this.items.findIndex((item) => item.id === id);
+    if (index < 0) return;
+    this.setCursor(index, false);
+    setTimeout(() => {
+      this.tiles[index]?.focus({ preventScroll: true });
+      this.tiles[index]?.scrollIntoView({ block: "center" });
+    }, 60);
+  }
+
+  above(direction) {
+    const here = this.tiles[this.cursor].getBoundingClientRect();
+    const middle = here.left + here.width / 2;
+    let best = -1, row = null, nearest = Infinity;
+    for (let index = this.cursor + direction; index >= 0 && index < this.tiles.length; index += direction) {
+      const box = this.tiles[index].getBoundingClientRect();
+      if (Math.abs(box.top - here.top) < 4) continue;
+      if (row === null) row = box.top;
+      if (Math.abs(box.top - row) > 4) break;
+      const away = Math.abs(box.left + box.width / 2 - middle);
+      if (away < nearest) [nearest, best] = [away, index];
+    }
+    return best < 0 ? this.cursor : best;
+  }
+
+  focused(event) {
+    const tile = event.target.closest?.(".tile");
+    if (tile) this.setCursor(Number(tile.dataset.index), false);
+  }
+
+  key(event) {
+    const moves = {
+      ArrowLeft: () => this.cursor - 1, ArrowRight: () => this.cursor + 1,
+      ArrowUp: () => this.above(-1), ArrowDown: () => this.above(1),
+      Home: () => 0, End: () => this.tiles.length - 1,
+    };
+    if (moves[event.key]) {
+      event.preventDefault();
+      if (event.shiftKey && !this.selected.size) this.anchor = this.cursor;
+      this.setCursor(moves[event.key]());
+      if (event.shiftKey) this.range(this.cursor);
+      else if (!event.ctrlKey) this.anchor = this.cursor;
+      return;
+    }
+    const id = this.items[this.cursor]?.id;
+    const bare = !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (event.key === "Enter") this.trigger("open", { id, rev: this.rev });
+    else if ((event.key === " " || event.key === "x") && bare) this.toggle(this.cursor);
+    else if (event.key === "a" && (event.ctrlKey || event.metaKey)) {
+      this.items.forEach((item) => this.selected.add(item.id));
+      this.tell();
+    } else if (event.key === "t" && bare) {
+      this.trigger("act", { what: "tag", ids: this.selected.size ? [...this.selected] : [id], rev: this.rev });
+    } else if (event.key === "m" || event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) {
+      const box = this.tiles[this.cursor].getBoundingClientRect();
+      this.openMenu(this.cursor, box.left + 12, box.top + 12);
+    } else return;
+    event.preventDefault();
+  }
+
+  click(event) {
+    const tile = event.target.closest(".tile");
+    if (!tile) return;
+    const index = Number(tile.dataset.index);
+    this.setCursor(index);
+    if (event.target.closest(".dots")) this.openMenu(index, event.clientX, event.clientY);
+    else if (event.shiftKey) this.range(index);
+    else if (event.ctrlKey || event.metaKey || event.target.closest(".check")) this.toggle(index);
+    else this.trigger("open", { id: this.items[index].id, rev: this.rev });
+  }
+
+  context(event) {
+    const tile = event.target.closest(".tile");
+    if (!tile) return;
+    event.preventDefault();
+    this.setCursor(Number(tile.dataset.index));
+    this.openMenu(Number(tile.dataset.index), event.clientX, event.clientY);
+  }
+
+  // Keys that work anywhere on the page
+
+  global(event) {
+    const inside = event.composedPath()[0];
+    const typing = inside instanceof HTMLElement &&
+      (inside.matches("input, textarea, select, [contenteditable=true]"));
+    if (event.key === "Escape" && this.keys) return this.closeKeys();
+    if (event.key === "Escape" && !typing && !document.querySelector("[role=dialog]")) {
+      if (!this.menu.hidden) return this.closeMenu(true);
+      if (this.selected.size) {
+        this.selected.clear();
+        this.tell();
+        return;
+      }
+      if (this.data.escape) this.trigger("act", { what: "leave", ids: [], rev: this.rev });
+      return;
+    }
+    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "/") {
+      const box = document.querySelector('[data-testid="stMain"] input[type=text]');
+      if (box) {
+        event.preventDefault();
+        box.focus();
+        box.select();
+      }
+    } else if (event.key === "?") {
+      event.preventDefault();
+      this.showKeys();
+    }
+  }
+
+  showKeys() {
+    if (this.keys) return;
+    this.before = this.root.getRootNode().activeElement;
+    this.keys = el("div", { class: "keys", role: "dialog", "aria-modal": "true", "aria-label": "Keys" });
+    const box = el("div");
+    const list = el("dl");
+    for (const [key, what] of KEYS) list.append(el("dt", {}, key), el("dd", {}, what));
+    const close = el("button", { type: "button" }, "Close");
+    close.onclick = () => this.closeKeys();
+    box.append(el("h2", {}, "Keys"), list, close);
+    this.keys.append(box);
+    this.keys.onclick = (event) => { if (event.target === this.keys) this.closeKeys(); };
+    this.root.append(this.keys);
+    close.focus();
+  }
+
+  closeKeys() {
+    this.keys?.remove();
+    this.keys = null;
+    (this.before || this.tiles[this.cursor])?.focus();
+  }
+
+  // The menu of one photo
+
+  openMenu(index, x, y) {
+    const item = this.items[index];
+    this.menu.replaceChildren();
+    for (const [what, label] of ACTIONS) {
+      const link = what === "original" || what === "download";
+      const entry = el(link ? "a" : "button", { role: "menuitem", tabindex: "-1" }, label);
+      if (link) {
+        entry.href = `${this.data.base}/fk/media/${item.id}${what === "download" ? "?download=1" : ""}`;
+        if (what === "original") [entry.target, entry.rel] = ["_blank", "noopener"];
+        entry.onclick = () => this.closeMenu(true);
+      } else {
+        entry.type = "button";
+        entry.onclick = () => this.act(what, item);
+      }
+      this.menu.append(entry);
+    }
+    this.menu.hidden = false;
+    const box = this.menu.getBoundingClientRect();
+    this.menu.style.left = `${Math.max(8, Math.min(x, innerWidth - box.width - 8))}px`;
+    this.menu.style.top = `${Math.max(8, Math.min(y, innerHeight - box.height - 8))}px`;
+    this.menu.firstElementChild.focus();
+  }
+
+  closeMenu(refocus) {
+    this.menu.hidden = true;
+    if (refocus) this.tiles[this.cursor]?.focus();
+  }
+
+  menuKey(event) {
+    const entries = [...this.menu.children];
+    const here = entries.indexOf(this.root.getRootNode().activeElement);
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step) {
+      event.preventDefault();
+      entries[(here + step + entries.length) % entries.length].focus();
+    } else if (event.key === "Escape" || event.key === "Tab") {
+      event.preventDefault();
+      event.stopPropagation();
+      this.closeMenu(true);
+    }
+  }
+
+  async act(what, item) {
+    this.closeMenu(true);
+    if (what !== "path") return this.trigger("act", { what, ids: [item.id], rev: this.rev });
+    try {
+      await navigator.clipboard.writeText(item.path);
+      this.say("The path is copied.");
+    } catch {
+      this.say(item.path);
+    }
+  }
+
+  say(text) {
+    this.toast.textContent = text;
+    this.toast.hidden = false;
+    clearTimeout(this.saying);
+    this.saying = setTimeout(() => { this.toast.hidden = true; }, 2500);
+  }
+
+  // More on scrolling
+
+  checkSentinel() {
+    const box = this.sentinel.getBoundingClientRect();
+    if (box.top < innerHeight) this.wantMore();
+  }
+
+  wantMore() {
+    if (!this.data?.more || this.asked === this.items.length || !this.items.length) return;
+    this.asked = this.items.length;
+    this.trigger("more", { rev: this.rev, have: this.items.length });
+  }
+}
+
+export default function (component) {
+  const { parentElement } = component;
+  let gallery = instances.get(parentElement);
+  if (!gallery) {
+    gallery = new Gallery(parentElement);
+    instances.set(parentElement, gallery);
+  }
+  gallery.update(component);
+  return () => {
+    gallery.destroy();
+    instances.delete(parentElement);
+  };
+}

@@ -1,0 +1,121 @@
+// One photo, large. Python sends {id, name, previous, next, place, path, base}; back go `go` {id}
+// and `close` as triggers.
+
+const instances = new WeakMap();
+
+function el(tag, attributes = {}, text = "") {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  if (text) node.textContent = text;
+  return node;
+}
+
+class Viewer {
+  constructor(parent) {
+    this.root = parent.querySelector(".fk-root");
+    this.close = el("button", { type: "button" }, "← Back");
+    this.name = el("span", { class: "name" });
+    this.place = el("span", { class: "place" });
+    this.original = el("a", { target: "_blank", rel: "noopener" }, "Open the original");
+    this.download = el("a", {}, "Download");
+    this.copy = el("button", { type: "button" }, "Copy the path");
+    const bar = el("div", { class: "bar" });
+    bar.append(this.close, this.name, this.place, this.copy, this.original, this.download);
+    this.stage = el("div", { class: "stage", tabindex: "0", role: "group" });
+    this.image = el("img", { decoding: "async" });
+    this.back = el("button", { type: "button", class: "go back", "aria-label": "Previous photo" }, "‹");
+    this.forth = el("button", { type: "button", class: "go forth", "aria-label": "Next photo" }, "›");
+    this.stage.append(this.image, this.back, this.forth);
+    this.root.replaceChildren(bar, this.stage);
+    this.close.onclick = () => this.leave();
+    this.back.onclick = () => this.go(this.data.previous);
+    this.forth.onclick = () => this.go(this.data.next);
+    this.image.onclick = () => this.zoom();
+    this.copy.onclick = () => this.copyPath();
+    this.anywhere = (event) => this.key(event);
+    document.addEventListener("keydown", this.anywhere);
+  }
+
+  destroy() {
+    document.removeEventListener("keydown", this.anywhere);
+  }
+
+  update({ data, setTriggerValue }) {
+    this.trigger = setTriggerValue;
+    const changed = data.id !== this.data?.id;
+    const first = !this.data;
+    this.data = data;
+    this.name.textContent = this.name.title = data.name;
+    this.place.textContent = data.place;
+    this.stage.setAttribute("aria-label", `Photo ${data.name}`);
+    this.original.href = `${data.base}/fk/media/${data.id}`;
+    this.download.href = `${data.base}/fk/media/${data.id}?download=1`;
+    this.back.disabled = !data.previous;
+    this.forth.disabled = !data.next;
+    if (!changed) return;
+    this.stage.classList.remove("zoomed");
+    this.image.alt = data.name;
+    // The thumbnail is there at once; the large picture takes its place when it has come.
+    this.image.src = `${data.base}/fk/thumb/${data.id}/small`;
+    const large = new Image();
+    large.onload = () => { if (this.data.id === data.id) this.image.src = large.src; };
+    large.src = `${data.base}/fk/thumb/${data.id}/preview`;
+    for (const id of [data.next, data.previous]) {
+      if (id) new Image().src = `${data.base}/fk/thumb/${id}/preview`;
+    }
+    if (first) setTimeout(() => this.stage.focus({ preventScroll: true }), 60);
+  }
+
+  go(id) {
+    if (id) this.trigger("go", { id });
+  }
+
+  leave() {
+    this.trigger("close", { id: this.data.id });
+  }
+
+  zoom() {
+    this.stage.classList.toggle("zoomed");
+  }
+
+  async copyPath() {
+    try {
+      await navigator.clipboard.writeText(this.data.path);
+      this.copy.textContent = "Copied";
+    } catch {
+      this.copy.textContent = "See the path below";
+    }
+    setTimeout(() => { this.copy.textContent = "Copy the path"; }, 2000);
+  }
+
+  key(event) {
+    const inside = event.composedPath()[0];
+    if (inside instanceof HTMLElement && inside.matches("input, textarea, select, [contenteditable=true]")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("[role=dialog]")) return;
+    const inGallery = event.composedPath().some((node) => node instanceof HTMLElement && node.matches?.("[role=listbox], [role=menu]"));
+    if (event.key === "Escape") return this.leave();
+    if (inGallery) return;
+    const acts = {
+      ArrowLeft: () => this.go(this.data.previous), ArrowRight: () => this.go(this.data.next),
+      z: () => this.zoom(), f: () => this.stage.requestFullscreen?.(),
+    };
+    if (acts[event.key]) {
+      event.preventDefault();
+      acts[event.key]();
+    }
+  }
+}
+
+export default function (component) {
+  const { parentElement } = component;
+  let viewer = instances.get(parentElement);
+  if (!viewer) {
+    viewer = new Viewer(parentElement);
+    instances.set(parentElement, viewer);
+  }
+  viewer.update(component);
+  return () => {
+    viewer.destroy();
+    instances.delete(parentElement);
+  };
+}

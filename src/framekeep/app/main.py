@@ -1,0 +1,31 @@
+"""The app's frame: theme, navigation, and what every page shows. Streamlit runs this script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from framekeep.app.state import context
+from framekeep.app.views.dialogs import say_what_was_done
+from framekeep.app.views.frame import style
+from framekeep.app.views.sidebar import status
+
+ICON = Path(__file__).with_name("icon.png")
+
+st.set_page_config(page_title="framekeep", page_icon=str(ICON), layout="wide")
+style()
+context()
+pages = [
+    st.Page("app_pages/search.py", title="Search", icon=":material/search:", default=True),
+    st.Page("app_pages/add.py", title="Add", icon=":material/add_photo_alternate:"),
+    st.Page("app_pages/library.py", title="Library", icon=":material/photo_library:"),
+    st.Page("app_pages/statistics.py", title="Statistics", icon=":material/monitoring:"),
+    st.Page("app_pages/settings.py", title="Settings", icon=":material/settings:"),
+]
+page = st.navigation(pages)
+st.session_state["page"] = page.url_path or "search"
+with st.sidebar:
+    status()
+page.run()
+say_what_was_done()

@@ -1,0 +1,110 @@
+"""What the pages share: errors as sentences, numbers in words, moving between addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import streamlit as st
+
+from framekeep.app.query import SearchState, media_id_of, parse_params
+from framekeep.app.state import context
+from framekeep.errors import FramekeepError
+
+SEARCH_PAGE = "app_pages/search.py"
+ADD_PAGE = "app_pages/add.py"
+LIBRARY_PAGE = "app_pages/library.py"
+SETTINGS_PAGE = "app_pages/settings.py"
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Tell an error in the page, in its own sentence, and go on below."""
+    try:
+        yield
+    except FramekeepError as exc:
+        st.error(plain(str(exc)), icon=":material/error:")
+    except OSError as exc:
+        st.error(plain(f"A file could not be read or written: {exc}."), icon=":material/error:")
+
+
+def plain(text: str) -> str:
+    """A text as it is, for places that would read Markdown or HTML."""
+    for mark in "\\`*_{}[]<>()#+-!|~$:&":
+        text = text.replace(mark, "\\" + mark)
+    return text
+
+
+def megabytes(count: float) -> str:
+    """Bytes in words."""
+    for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= limit:
+            return f"{count / limit:,.1f} {unit}"
+    return f"{count:,.0f} B"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number with its noun."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A span of time in words."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def current_search() -> SearchState:
+    """The search in the page's address."""
+    return parse_params({name: st.query_params.get_all(name) for name in st.query_params})
+
+
+def go(state: SearchState, **extra: str | Sequence[str]) -> None:
+    """Move to a search: a new entry in the browser's history."""
+    params: dict[str, str | list[str]] = {
+        name: values[0] if len(values) == 1 else values
+        for name, values in state.to_params().items()
+    }
+    params.update({name: v if isinstance(v, str) else list(v) for name, v in extra.items() if v})
+    st.query_params.from_dict(params)
+
+
+def search_for(state: SearchState) -> None:
+    """Move to a search, and keep it in the history of searches."""
+    go(state)
+    if state.ranked:
+        with told():
+            context().library.remember_search(state.to_address())
+
+
+def opened() -> str | None:
+    """The photo that the address asks for."""
+    return media_id_of(st.query_params.get("open"))
+
+
+def open_photo(media_id: str | None) -> None:
+    """Show one photo large, or (None) the photos again; the rest of the address stays."""
+    if media_id is None:
+        st.session_state["focus"] = (st.query_params.get("open"), _count("focus_mark"))
+        st.query_params.pop("open", None)
+    else:
+        st.query_params["open"] = media_id
+
+
+def focus_wish() -> tuple[str, int] | None:
+    """The photo that the gallery is to move to."""
+    wish = st.session_state.get("focus")
+    return wish if wish and wish[0] else None
+
+
+def wish_focus(media_id: str) -> None:
+    """Have the gallery move to a photo when it is shown next."""
+    st.session_state["focus"] = (media_id, _count("focus_mark"))
+
+
+def _count(name: str) -> int:
+    st.session_state[name] = st.session_state.get(name, 0) + 1
+    return int(st.session_state[name])

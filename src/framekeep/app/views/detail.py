@@ -1,0 +1,122 @@
+"""One photo: large, with everything that is known of it, and those like it beneath."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from framekeep.app.components.viewer import viewer
+from framekeep.app.query import ImageTerm, SearchState
+from framekeep.app.state import context
+from framekeep.app.views.common import SEARCH_PAGE, megabytes, open_photo, plain, told
+from framekeep.app.views.results import results
+from framekeep.types import Hit
+
+SIMILAR = 24
+
+
+def detail(media_id: str, order: Sequence[str]) -> None:
+    """Show a photo; `order` are the ids that previous and next go through."""
+    library = context().library
+    hits = library.hits([media_id])
+    if not hits:
+        st.info("This photo is no longer in the library.", icon=":material/image_not_supported:")
+        if st.button("Back", key="detail_back"):
+            open_photo(None)
+            st.rerun()
+        return
+    hit = hits[0]
+    name = shown_name(hit)
+    at = order.index(media_id) if media_id in order else -1
+    around = (
+        order[at - 1] if at > 0 else None,
+        order[at + 1] if 0 <= at < len(order) - 1 else None,
+    )
+    place = f"{at + 1:,} of {len(order):,}" if at >= 0 else ""
+    event = viewer(media_id, name, str(hit.path), key="viewer", around=around, place=place)
+    if event:
+        open_photo(event.go)
+        st.rerun()
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _facts(hit)
+    with right:
+        _tags(hit)
+        _places(hit)
+    with told():
+        _similar(hit)
+
+
+def shown_name(hit: Hit) -> str:
+    """The name a photo goes by: the one it was uploaded under, else its file's."""
+    path = str(hit.path)
+    return context().library.shown_names([path]).get(path, hit.path.name)
+
+
+def _facts(hit: Hit) -> None:
+    media = hit.media
+    width, height = media.size_wh
+    taken = media.taken_at_local
+    facts = {
+        "Taken": taken.strftime("%Y-%m-%d %H:%M:%S") if taken else "not told by the file",
+        "Camera": media.camera or "not told by the file",
+        "Size": f"{width:,} × {height:,} px ({width * height / 1e6:.1f} MP), {media.shape}",
+        "File": f"{media.format.upper()}, {megabytes(media.bytes)}",
+        "Sharpness": f"{media.sharpness:,.0f}",
+        "Brightness": f"{media.brightness:.2f}",
+        "Added": media.added_at.astimezone().strftime("%Y-%m-%d %H:%M") if media.added_at else "",
+    }
+    st.subheader("About this photo", anchor=False)
+    rows = "\n".join(f"| {name} | {plain(value)} |" for name, value in facts.items() if value)
+    st.markdown(f"| | |\n|---|---|\n{rows}")
+
+
+def _tags(hit: Hit) -> None:
+    library = context().library
+    st.subheader("Tags", anchor=False)
+    chosen = st.multiselect(
+        "Tags",
+        sorted({*library.tags(), *hit.tags}),
+        default=list(hit.tags),
+        accept_new_options=True,
+        placeholder="Choose tags or type new ones",
+        label_visibility="collapsed",
+        key=f"tags_{hit.media_id}_{'|'.join(hit.tags)}",
+    )
+    add, remove = sorted(set(chosen) - set(hit.tags)), sorted(set(hit.tags) - set(chosen))
+    if add or remove:
+        with told():
+            library.tag(hit, add, remove)
+            st.rerun()
+
+
+def _places(hit: Hit) -> None:
+    st.subheader("Where it lies", anchor=False)
+    st.code(str(hit.path), language=None, wrap_lines=True)
+    if hit.other_paths:
+        st.caption("The same content lies here as well:")
+        for path in hit.other_paths:
+            st.code(str(path), language=None, wrap_lines=True)
+    with st.container(horizontal=True):
+        if st.button("More like this", icon=":material/image_search:", key="detail_like"):
+            state = SearchState(images=(ImageTerm("media", hit.media_id),))
+            st.switch_page(SEARCH_PAGE, query_params=state.to_params())
+        if st.button("Duplicates of this", icon=":material/content_copy:", key="detail_copies"):
+            st.switch_page(SEARCH_PAGE, query_params={"copies": hit.media_id})
+
+
+def _similar(hit: Hit) -> None:
+    here = context()
+    similar = here.kept(
+        ("similar", hit.media_id), lambda: here.library.similar(hit, limit=SIMILAR)
+    )
+    st.subheader("Similar photos", anchor=False)
+    results(
+        similar,
+        key="similar",
+        about="",
+        salt=f"similar {hit.media_id}",
+        label="Similar photos",
+        size="small",
+    )

@@ -1,0 +1,108 @@
+"""Duplicates: groups of photos that show the same, of which the best is kept."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from framekeep.app.state import Context, context
+from framekeep.app.views.common import counted, opened
+from framekeep.app.views.detail import detail
+from framekeep.app.views.results import results
+from framekeep.types import DuplicateGroup
+
+KINDS = {
+    "perceptual": "Look the same",
+    "semantic": "Show the same",
+    "identical": "Same content",
+}
+PAGE = 10
+TAG = "duplicate"
+
+
+def duplicates() -> None:
+    """The groups of one kind, largest first; nothing is ever deleted."""
+    here = context()
+    kind = st.segmented_control(
+        "Kind", list(KINDS), default="perceptual", format_func=KINDS.__getitem__, key="dup_kind"
+    )
+    if kind is None:
+        return
+    with st.spinner("Comparing…"):
+        groups = here.kept(("duplicates", kind), lambda: here.library.duplicates(kind))
+    if kind == "identical":
+        _identical(groups)
+        return
+    hidden = set(here.library.ids_where(f"tag:{TAG}"))
+    groups = [g for g in groups if len(set(g.media_ids) - hidden) > 1]
+    photo = opened()
+    if photo:
+        order = next((g.media_ids for g in groups if photo in g.media_ids), (photo,))
+        detail(photo, list(order))
+        return
+    if not groups:
+        st.success("No duplicates of this kind.", icon=":material/check_circle:")
+        return
+    _summary(here, groups)
+    pages = -(-len(groups) // PAGE)
+    number = int(st.number_input("Page", 1, pages, 1, key="dup_page")) if pages > 1 else 1
+    for at, group in enumerate(groups[(number - 1) * PAGE : number * PAGE]):
+        _group(here, group, f"{kind}_{number}_{at}")
+
+
+def _summary(here: Context, groups: list[DuplicateGroup]) -> None:
+    extra = [media_id for group in groups for media_id in group.media_ids[1:]]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"**{counted(len(groups), 'group')}**, {counted(len(extra), 'photo')} beside the best "
+            f"ones. Keeping the best gives the others the tag “{TAG}”; no file is deleted.",
+            width="stretch",
+        )
+        if st.button("Keep the best of all", icon=":material/done_all:"):
+            here.library.tag(extra, add=TAG)
+            st.session_state["said"] = f"{counted(len(extra), 'photo')} tagged “{TAG}”."
+            st.rerun()
+
+
+def _group(here: Context, group: DuplicateGroup, key: str) -> None:
+    hits = here.library.hits(list(group.media_ids))
+    if len(hits) < 2:
+        return
+    with st.container(border=True):
+        best = hits[0]
+        width, height = best.media.size_wh
+        results(
+            hits,
+            key=f"dup_{key}",
+            about=f"**{counted(len(hits), 'photo')}**; the best comes first: {width} × {height} px",
+            salt=f"dup {key}",
+            label="Photos that show the same",
+            size="small",
+        )
+        if st.button("Keep the best", key=f"keep_{key}", icon=":material/check:"):
+            others = [hit.media_id for hit in hits[1:]]
+            here.library.tag(others, add=TAG)
+            st.session_state["said"] = f"{counted(len(others), 'photo')} tagged “{TAG}”."
+            st.rerun()
+
+
+def _identical(groups: list[DuplicateGroup]) -> None:
+    if not groups:
+        st.success("No content lies in two places.", icon=":material/check_circle:")
+        return
+    st.markdown(
+        f"**{counted(len(groups), 'content', 'contents')}** in more than one place. Files are "
+        "yours to delete: framekeep never does."
+    )
+    st.dataframe(
+        {
+            "Copies": [len(group.paths) for group in groups],
+            "Best kept": [str(group.paths[0]) for group in groups],
+            "Others": ["\n".join(str(path) for path in group.paths[1:]) for group in groups],
+        },
+        hide_index=True,
+        height=480,
+    )
+    others = "".join(f"{path}\n" for group in groups for path in group.paths[1:])
+    st.download_button(
+        "List of the other copies", others, "framekeep-copies.txt", icon=":material/list:"
+    )

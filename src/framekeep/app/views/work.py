@@ -1,0 +1,124 @@
+"""Work in the background, as the sidebar and the Add page show it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from framekeep.app.state import context
+from framekeep.app.views.common import counted, duration, megabytes, plain, told
+from framekeep.jobs import JobState
+
+ENDED = {
+    "done": (":material/check_circle:", "Done"),
+    "failed": (":material/error:", "Failed"),
+    "cancelled": (":material/cancel:", "Cancelled"),
+    "interrupted": (":material/pause_circle:", "Interrupted"),
+}
+
+
+def fraction(job: JobState) -> float:
+    """How far a job is, 0..1."""
+    return min(1.0, job.done / job.total) if job.total else 0.0
+
+
+def progress_text(job: JobState) -> str:
+    """How far a job is, in words."""
+    if job.status == "waiting":
+        return job.message or "Waiting for the work before it"
+    if job.unit == "bytes":
+        total = f" of {megabytes(job.total)}" if job.total else ""
+        parts = [f"{megabytes(job.done)}{total}"]
+    else:
+        total = f" of {job.total:,}" if job.total is not None else " (still counting)"
+        parts = [f"{job.done:,}{total} files"]
+        if job.rate_per_s:
+            parts.append(f"{job.rate_per_s:.1f}/s")
+    if job.time_left_s is not None and job.status == "running":
+        parts.append(f"{duration(job.time_left_s)} left")
+    if job.status in ("paused", "stopping"):
+        parts.append({"paused": "paused", "stopping": "finishing what is begun"}[job.status])
+    return " · ".join(parts)
+
+
+def ended_text(job: JobState) -> str:
+    """How a job ended, in words."""
+    counts = job.counts
+    told_counts = {
+        "added": counts.indexed,
+        "known already": counts.linked,
+        "unchanged": counts.unchanged,
+        "not photos": counts.skipped,
+        "failed": counts.failed,
+        "missing": counts.missing,
+    }
+    parts = [f"{number:,} {name}" for name, number in told_counts.items() if number]
+    if job.kind == "add" and not parts:
+        parts = ["nothing new"]
+    return " · ".join([*parts, *([job.message] if job.message else [])])
+
+
+def job_card(job: JobState) -> None:
+    """One job: its bar and buttons while it runs, its end afterwards, and what failed."""
+    with st.container(border=True, key=f"job_{job.job_id}"):
+        if job.active:
+            _running(job)
+        else:
+            _ended(job)
+        if job.failures:
+            _failures(job)
+
+
+def _running(job: JobState) -> None:
+    st.markdown(f"**{plain(job.title)}**")
+    st.progress(fraction(job), text=plain(progress_text(job)))
+    if job.current and job.status == "running":
+        st.caption(plain(job.current))
+    jobs = context().jobs
+    with st.container(horizontal=True), told():
+        if job.status == "paused":
+            if st.button("Resume", icon=":material/play_arrow:", key=f"resume_{job.job_id}"):
+                jobs.resume(job.job_id)
+                st.rerun(scope="fragment")
+        elif job.status == "running" and st.button(
+            "Pause", icon=":material/pause:", key=f"pause_{job.job_id}"
+        ):
+            jobs.pause(job.job_id)
+            st.rerun(scope="fragment")
+        if job.status != "stopping" and st.button(
+            "Cancel", icon=":material/close:", key=f"cancel_{job.job_id}"
+        ):
+            jobs.cancel(job.job_id)
+            st.rerun(scope="fragment")
+
+
+def _ended(job: JobState) -> None:
+    icon, word = ENDED.get(job.status, (":material/info:", job.status))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"{icon} **{plain(job.title)}** — {word}: {plain(ended_text(job))}", width="stretch"
+        )
+        jobs = context().jobs
+        if job.status == "interrupted" and st.button(
+            "Go on", icon=":material/play_arrow:", key=f"goon_{job.job_id}"
+        ):
+            jobs.resume(job.job_id)
+            st.rerun(scope="fragment")
+        if st.button(
+            "Forget", icon=":material/close:", key=f"forget_{job.job_id}", type="tertiary"
+        ):
+            jobs.dismiss(job.job_id)
+            st.rerun(scope="fragment")
+
+
+def _failures(job: JobState) -> None:
+    number = len(job.failures)
+    with st.expander(f"{counted(number, 'file')} could not be taken", expanded=number <= 20):
+        names = context().library.shown_names([problem.path for problem in job.failures])
+        st.dataframe(
+            {
+                "File": [names.get(p.path, p.path) for p in job.failures],
+                "Reason": [problem.reason for problem in job.failures],
+            },
+            hide_index=True,
+            height=min(300, 38 + 35 * number),
+        )

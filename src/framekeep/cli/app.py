@@ -1,0 +1,127 @@
+"""`framekeep app`: the web app."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from framekeep.cli.common import GlobalOptions, LibraryOption, console, say, settings
+from framekeep.errors import InputError
+
+DEFAULT_PORT = 8501
+
+
+def app(
+    port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)] = (
+        DEFAULT_PORT
+    ),
+    library: LibraryOption = None,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Another address asks for a sign-in.")
+    ] = "127.0.0.1",
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="With --host: let anyone in, on purpose.")
+    ] = False,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the browser.")
+    ] = True,
+) -> None:
+    """Open the web app on this machine: add, find, look, organise in a browser.
+
+    It is reached from this machine only. With --host others reach it, and a token is made that
+    they sign in with.
+
+    Examples:
+
+        framekeep app
+
+        framekeep app --port 8600 --library ~/trip-library
+    """
+    serve(library or GlobalOptions.library, port, host, no_auth=no_auth, browser=browser)
+
+
+def serve(
+    library: Path | None,
+    port: int = DEFAULT_PORT,
+    host: str = "127.0.0.1",
+    *,
+    no_auth: bool = False,
+    browser: bool = True,
+) -> None:
+    """Run the web app until it is stopped."""
+    from framekeep.app import asgi
+
+    local = asgi.is_loopback(host)
+    port = port or _free_port(host)
+    _check_port(host, port)
+    token = None if local or no_auth else os.environ.get(asgi.TOKEN_ENV) or secrets.token_urlsafe(18)
+    folder = Path(library or settings().library).expanduser().absolute()
+    os.environ["FRAMEKEEP_LIBRARY"] = str(folder)
+    for name, value in (
+        (asgi.TOKEN_ENV, token),
+        (asgi.NO_AUTH_ENV, "1" if no_auth and not local else None),
+        (asgi.HOSTS_ENV, None if local else ",".join(_hosts(host))),
+    ):
+        os.environ.pop(name, None)
+        if value:
+            os.environ[name] = value
+    shown = "127.0.0.1" if local or host in ("0.0.0.0", "::") else host  # noqa: S104 - a comparison
+    address = f"http://{shown}:{port}"
+    console.print(f"framekeep runs at {address} with the library {folder}. Ctrl-C stops it.")
+    if token:
+        say(f"Sign in with this token: {token}")
+    elif not local:
+        say("Anyone who reaches this address can see the library: --no-auth was given.")
+    if browser:
+        threading.Timer(1.5, _open_browser, [address]).start()
+    asgi.run(host, port)
+
+
+def _open_browser(address: str) -> None:
+    import webbrowser
+
+    webbrowser.open(address)
+
+
+def _hosts(host: str) -> list[str]:
+    """The names under which an app that listens on `host` is asked for."""
+    names = ["127.0.0.1", "localhost", "[::1]", socket.gethostname(), socket.getfqdn()]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - a comparison
+        names += _own_addresses()
+    else:
+        names.append(f"[{host}]" if ":" in host else host)
+    extra = os.environ.get("FRAMEKEEP_APP_HOSTS", "")
+    return list(dict.fromkeys([*names, *filter(None, extra.split(","))]))
+
+
+def _own_addresses() -> list[str]:
+    try:
+        found = socket.getaddrinfo(socket.gethostname(), None)
+    except OSError:
+        return []
+    return sorted({f"[{a[4][0]}]" if ":" in str(a[4][0]) else str(a[4][0]) for a in found})
+
+
+def _free_port(host: str) -> int:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _check_port(host: str, port: int) -> None:
+    """Raise InputError where the app could not listen there."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as exc:
+        raise InputError(
+            f"The app cannot listen on {host}, port {port}: {(exc.strerror or str(exc)).lower()}. "
+            f"Choose another with --port."
+        ) from exc

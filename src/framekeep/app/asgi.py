@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import tomllib
 from collections.abc import AsyncIterator
@@ -10,10 +11,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from framekeep.app import state
 from framekeep.app.http.routes import routes
 from framekeep.app.http.security import middleware
-from framekeep.errors import InputError
+
+from framekeep.app import state
+from framekeep.errors import FramekeepError, InputError
 
 SCRIPT = Path(__file__).with_name("main.py")
 CONFIG = Path(__file__).with_name("config.toml")
@@ -28,6 +30,7 @@ def options() -> dict[str, Any]:
         "routes": routes(_parts),
         "middleware": middleware(_parts),
         "lifespan": lifespan,
+        "on_script_error": tell_error,
     }
 
 
@@ -35,11 +38,27 @@ def _parts() -> Any:
     return state.context().parts
 
 
+def tell_error(error: Exception) -> bool:
+    """Show an error that no page has told as a sentence; what it was is in the server's log."""
+    import streamlit as st
+
+    from framekeep.app.views.common import plain
+
+    if isinstance(error, FramekeepError):
+        st.error(plain(str(error)), icon=":material/error:")
+        return True
+    logging.getLogger(__name__).error("A page failed", exc_info=error)
+    st.error(
+        f"This page failed ({type(error).__name__}); the server's log says more. Reload it, or go "
+        "to another page."
+    )
+    return True
+
+
 @asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     """Open the library when the server starts; stop the work in hand when it ends."""
     import anyio.to_thread
-
     from streamlit import config
 
     address = config.get_option("server.address")

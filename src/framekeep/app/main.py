@@ -12,9 +12,11 @@ from framekeep.app.views.frame import style
 from framekeep.app.views.sidebar import status
 
 ICON = Path(__file__).with_name("icon.png")
+LOGO = Path(__file__).with_name("logo.svg")
 
 st.set_page_config(page_title="framekeep", page_icon=str(ICON), layout="wide")
 style()
+st.logo(str(LOGO), size="large")
 context()
 pages = [
     st.Page("app_pages/search.py", title="Search", icon=":material/search:", default=True),

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from typing import Any
 from framekeep.app.http.inbox import Inbox
 from framekeep.app.http.parts import Parts
 from framekeep.app.http.queries import QueryImages
-from framekeep.errors import FramekeepError
 from framekeep.jobs import Jobs
-from framekeep.library import Library
 from framekeep.modelling import list_models
+
+from framekeep.errors import FramekeepError
+from framekeep.library import Library
 from framekeep.settings import Settings, load_settings
 from framekeep.types import Hit
 
@@ -134,7 +136,5 @@ def _first_encoder(folder: Path, settings: Settings) -> str | None:
 
 
 def _warm_quietly(made: Context) -> None:
-    try:
+    with suppress(FramekeepError):  # told in the page by the first search
         made.warm()
-    except FramekeepError:
-        pass  # told in the page by the first search

@@ -60,7 +60,9 @@ def serve(
     local = asgi.is_loopback(host)
     port = port or _free_port(host)
     _check_port(host, port)
-    token = None if local or no_auth else os.environ.get(asgi.TOKEN_ENV) or secrets.token_urlsafe(18)
+    token = (
+        None if local or no_auth else os.environ.get(asgi.TOKEN_ENV) or secrets.token_urlsafe(18)
+    )
     folder = Path(library or settings().library).expanduser().absolute()
     os.environ["FRAMEKEEP_LIBRARY"] = str(folder)
     for name, value in (

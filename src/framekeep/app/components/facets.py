@@ -42,7 +42,11 @@ def facets(
         key=key,
         data={
             "groups": [
-                {"key": facet, "title": TITLES.get(facet, facet), "values": _values(facet, values, chosen)}
+                {
+                    "key": facet,
+                    "title": TITLES.get(facet, facet),
+                    "values": _values(facet, values, chosen),
+                }
                 for facet, values in groups.items()
             ],
             "filtered": filtered,
@@ -62,7 +66,9 @@ def _values(
     listed = list(values)
     # What is chosen stays in sight, also where other filters leave nothing of it.
     known = {value.where for value in listed}
-    listed += [FacetValue(where, where, 0) for key, where in chosen if key == facet and where not in known]
+    listed += [
+        FacetValue(where, where, 0) for key, where in chosen if key == facet and where not in known
+    ]
     return [
         {
             "label": value.label,

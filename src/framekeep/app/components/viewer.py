@@ -15,7 +15,13 @@ class ViewerEvent:
 
 
 def viewer(
-    media_id: str, name: str, path: str, *, key: str, around: tuple[str | None, str | None], place: str
+    media_id: str,
+    name: str,
+    path: str,
+    *,
+    key: str,
+    around: tuple[str | None, str | None],
+    place: str,
 ) -> ViewerEvent | None:
     """Show a photo; `around` are the ids before and after it, `place` says where it stands."""
     result = mounted("viewer")(

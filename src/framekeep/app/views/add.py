@@ -47,7 +47,10 @@ def _drop(here: Context) -> None:
 
 
 def _folder(here: Context) -> None:
-    with st.form("folder", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+    with (
+        st.form("folder", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
         text = st.text_input(
             "A folder on this machine",
             placeholder="~/Pictures",

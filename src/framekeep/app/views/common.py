@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import html
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
@@ -41,6 +42,16 @@ def megabytes(count: float) -> str:
         if count >= limit:
             return f"{count / limit:,.1f} {unit}"
     return f"{count:,.0f} B"
+
+
+def facts(rows: Mapping[str, str]) -> None:
+    """Names with what is known under them; the values are text, whatever is in them."""
+    items = "".join(
+        f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>"
+        for name, value in rows.items()
+        if value
+    )
+    st.html(f'<dl class="fk-facts">{items}</dl>')
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

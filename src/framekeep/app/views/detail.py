@@ -9,7 +9,7 @@ import streamlit as st
 from framekeep.app.components.viewer import viewer
 from framekeep.app.query import ImageTerm, SearchState
 from framekeep.app.state import context
-from framekeep.app.views.common import SEARCH_PAGE, megabytes, open_photo, plain, told
+from framekeep.app.views.common import SEARCH_PAGE, facts, megabytes, open_photo, told
 from framekeep.app.views.results import results
 from framekeep.types import Hit
 
@@ -58,7 +58,7 @@ def _facts(hit: Hit) -> None:
     media = hit.media
     width, height = media.size_wh
     taken = media.taken_at_local
-    facts = {
+    known = {
         "Taken": taken.strftime("%Y-%m-%d %H:%M:%S") if taken else "not told by the file",
         "Camera": media.camera or "not told by the file",
         "Size": f"{width:,} × {height:,} px ({width * height / 1e6:.1f} MP), {media.shape}",
@@ -68,8 +68,7 @@ def _facts(hit: Hit) -> None:
         "Added": media.added_at.astimezone().strftime("%Y-%m-%d %H:%M") if media.added_at else "",
     }
     st.subheader("About this photo", anchor=False)
-    rows = "\n".join(f"| {name} | {plain(value)} |" for name, value in facts.items() if value)
-    st.markdown(f"| | |\n|---|---|\n{rows}")
+    facts(known)
 
 
 def _tags(hit: Hit) -> None:
@@ -108,9 +107,7 @@ def _places(hit: Hit) -> None:
 
 def _similar(hit: Hit) -> None:
     here = context()
-    similar = here.kept(
-        ("similar", hit.media_id), lambda: here.library.similar(hit, limit=SIMILAR)
-    )
+    similar = here.kept(("similar", hit.media_id), lambda: here.library.similar(hit, limit=SIMILAR))
     st.subheader("Similar photos", anchor=False)
     results(
         similar,

@@ -11,6 +11,25 @@ CSS = """
 [data-testid="stAppDeployButton"], [data-testid="stStatusWidget"] svg { display: none; }
 [data-testid="stSidebarUserContent"] { padding-bottom: 2rem; }
 [data-testid="stMain"] h1 { padding-top: 0; }
+.fk-facts { display: grid; grid-template-columns: minmax(90px, auto) 1fr; gap: 0;
+  margin: 0 !important; padding: 0; }
+button[data-selected="true"] * { color: light-dark(#1f2328, #e8e9ec) !important; }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * {
+  color: light-dark(#57606a, #a4abb6) !important;
+}
+.fk-bars { display: grid; grid-template-columns: minmax(60px, auto) 1fr auto; gap: 4px 10px;
+  align-items: center; font-size: 0.9rem; }
+.fk-bars a { color: inherit; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+  max-width: 190px; }
+.fk-bars i { display: block; height: 14px; border-radius: 3px; background: #4c6ef5; min-width: 2px; }
+.fk-bars b { font-weight: 500; font-variant-numeric: tabular-nums; text-align: right; }
+.fk-spark { width: 100%; height: 120px; display: block; }
+.fk-facts dt, .fk-facts dd {
+  padding: 6px 0; margin: 0; border-bottom: 1px solid #8884;
+}
+.fk-facts dt { padding-right: 20px; font-weight: 600; }
+.fk-facts dd { overflow-wrap: anywhere; }
+[class*="_bar"][data-testid="stVerticalBlock"], .st-key-chips { min-height: 42px; }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding: 2.6rem 0.8rem 2rem; }
 }

@@ -14,7 +14,7 @@ from framekeep.app.state import Context, context
 from framekeep.app.views.common import counted, current_search, go, opened, plain, told
 from framekeep.app.views.detail import detail
 from framekeep.app.views.duplicates import duplicates
-from framekeep.app.views.results import results, shown
+from framekeep.app.views.results import results, shown, size_choice
 from framekeep.app.views.sidebar import filters, nothing_yet
 from framekeep.types import Hit, Month
 
@@ -88,6 +88,7 @@ def _photos(here: Context, state: SearchState, photo: str | None) -> None:
         size=state.size,
         more=limit + WINDOW if len(hits) == limit < MOST else None,
         sections=month_sections(hits),
+        resize=lambda: size_choice(state),
     )
 
 
@@ -126,14 +127,19 @@ def sorted_at(hit: Hit) -> datetime:
 def _problems(here: Context) -> None:
     problems = here.library.problems(limit=2000)
     if not problems:
-        st.success("No problems: every file that was found can be searched.", icon=":material/check_circle:")
+        st.success(
+            "No problems: every file that was found can be searched.",
+            icon=":material/check_circle:",
+        )
         return
     names = here.library.shown_names([problem.path for problem in problems])
     states = {"failed": "cannot be read", "skipped": "not a photo", "missing": "gone"}
     counts = here.library.status().files
     told_counts = [f"{counts[s]:,} {word}" for s, word in states.items() if counts.get(s)]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{counted(len(problems), 'problem')}**: {', '.join(told_counts)}", width="stretch")
+        st.markdown(
+            f"**{counted(len(problems), 'problem')}**: {', '.join(told_counts)}", width="stretch"
+        )
         if st.button("Try again", icon=":material/refresh:", type="primary"):
             here.jobs.add([], retry=True, title="Trying the failed files again")
             st.toast("The failed files are read again.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -14,12 +14,13 @@ from framekeep.app.components.gallery import (
     revision,
     sent_selection,
 )
-from framekeep.app.query import ImageTerm, SearchState
+from framekeep.app.query import SIZES, ImageTerm, SearchState
 from framekeep.app.state import context
 from framekeep.app.views.common import (
     SEARCH_PAGE,
     counted,
     focus_wish,
+    go,
     open_photo,
     plain,
     search_for,
@@ -41,14 +42,16 @@ def results(
     more: int | None = None,
     sections: Sequence[Section] = (),
     escape: bool = False,
+    resize: Callable[[], None] | None = None,
 ) -> None:
-    """Show photos with their bar. `more` is the number to show next time the end is reached.
+    """Show photos with their bar, in which `resize` shows the choice of sizes.
 
-    `salt` tells views apart whose first photos are the same.
+    `more` is the number to show when the end is reached; `salt` tells views apart whose first
+    photos are the same.
     """
     hits, rev = _held(hits, key, salt)
     selected, mark = _selection(key, rev)
-    _bar(hits, selected, key, about)
+    _bar(hits, selected, key, about, resize)
     names = context().library.shown_names([str(hit.path) for hit in hits])
     event = gallery(
         hits,
@@ -99,12 +102,36 @@ def _let_go(key: str) -> None:
     st.session_state[f"{key}_mark"] = int(st.session_state.get(f"{key}_mark", 0)) + 1
 
 
-def _bar(hits: Sequence[Hit], selected: Sequence[str], key: str, about: str) -> None:
-    with st.container(
-        horizontal=True, vertical_alignment="center", height=52, border=False, key=f"{key}_bar"
-    ):
+def size_choice(state: SearchState) -> None:
+    """How large the photos are shown."""
+    chosen = st.segmented_control(
+        "Size of the photos",
+        SIZES,
+        default=state.size,
+        format_func=lambda size: {"small": "S", "medium": "M", "large": "L"}[size],
+        key=f"size_{state.size}",
+        label_visibility="collapsed",
+    )
+    if chosen and chosen != state.size:
+        extra = {name: st.query_params.get(name, "") for name in ("at", "view", "copies")}
+        go(replace(state, size=chosen), **extra)
+        st.rerun()
+
+
+def _bar(
+    hits: Sequence[Hit],
+    selected: Sequence[str],
+    key: str,
+    about: str,
+    resize: Callable[[], None] | None,
+) -> None:
+    if not (about or selected):
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_bar"):
         if not selected:
             st.markdown(about, width="stretch")
+            if resize:
+                resize()
             return
         st.markdown(f"**{counted(len(selected), 'photo')} selected**", width="stretch")
         if st.button("Tag", icon=":material/sell:", key=f"{key}_tag"):
@@ -149,7 +176,7 @@ def _search_like(ids: Sequence[str]) -> None:
     if st.session_state.get("page") == "search":
         search_for(state)
         st.rerun()
-    st.switch_page(SEARCH_PAGE, query_params={k: v for k, v in state.to_params().items()})
+    st.switch_page(SEARCH_PAGE, query_params=state.to_params())
 
 
 def chip(label: str, key: str, help_text: str) -> bool:

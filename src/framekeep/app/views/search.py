@@ -7,12 +7,12 @@ from dataclasses import replace
 import streamlit as st
 
 from framekeep.app.components.dropzone import picture_drop
-from framekeep.app.query import MOST, PAGE, SIZES, ImageTerm, SearchState, parse_away, parse_params
+from framekeep.app.query import MOST, PAGE, ImageTerm, SearchState, parse_away, parse_params
 from framekeep.app.state import Context, context
 from framekeep.app.views.common import counted, current_search, go, opened, plain, search_for, told
 from framekeep.app.views.detail import detail
 from framekeep.app.views.dialogs import save_dialog
-from framekeep.app.views.results import chip, results, shown
+from framekeep.app.views.results import chip, results, shown, size_choice
 from framekeep.app.views.sidebar import filters, nothing_yet
 from framekeep.errors import FramekeepError
 from framekeep.types import Hit
@@ -185,7 +185,9 @@ def _chips(state: SearchState) -> None:
 
 
 def _image_chip(state: SearchState, term: ImageTerm, number: int) -> None:
-    address = f"/fk/thumb/{term.ref}/small" if term.kind == "media" else f"/fk/query-image/{term.ref}"
+    address = (
+        f"/fk/thumb/{term.ref}/small" if term.kind == "media" else f"/fk/query-image/{term.ref}"
+    )
     st.html(
         f'<img src="{address}" alt="Picture {number + 1} of the query" '
         'style="height:44px;max-width:90px;object-fit:cover;border-radius:6px;display:block">',
@@ -235,7 +237,6 @@ def _found(here: Context, state: SearchState) -> None:
         _no_result(state)
         return
     more = min(MOST, limit + state.limit) if len(hits) == limit < MOST else None
-    _size_choice(state)
     results(
         hits,
         key="found",
@@ -244,6 +245,7 @@ def _found(here: Context, state: SearchState) -> None:
         label="Results" if state.ranked else "Newest photos",
         size=state.size,
         more=more,
+        resize=lambda: size_choice(state),
     )
 
 
@@ -273,21 +275,6 @@ def _about(here: Context, state: SearchState, hits: list[Hit], limit: int) -> st
     return f"**The best {len(hits):,}**, best first"
 
 
-def _size_choice(state: SearchState) -> None:
-    """How large the photos are shown; no new entry in the browser's history."""
-    chosen = st.segmented_control(
-        "Size of the photos",
-        SIZES,
-        default=state.size,
-        format_func=lambda size: {"small": "S", "medium": "M", "large": "L"}[size],
-        key=f"size_{state.size}",
-        label_visibility="collapsed",
-    )
-    if chosen and chosen != state.size:
-        go(replace(state, size=chosen))
-        st.rerun()
-
-
 def _no_result(state: SearchState) -> None:
     st.info("No photo matches these filters.", icon=":material/search_off:")
     if state.condition and st.button("Search without filters", type="primary"):
@@ -312,7 +299,11 @@ def _copies(media_id: str) -> None:
             detail(photo, [hit.media_id for hit in hits])
             return
         files = 1 + len(original[0].other_paths)
-        about = f"**{counted(len(ids), 'other photo')}** like it" if ids else "No other photo shows the same"
+        about = (
+            f"**{counted(len(ids), 'other photo')}** like it"
+            if ids
+            else "No other photo shows the same"
+        )
         if files > 1:
             about += f"; its own content lies in {files} places"
         results(hits, key="copies", about=about, salt=f"copies {media_id}", label="Duplicates")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from framekeep.modelling import ModelStatus, list_models
 
 from framekeep import __version__
 from framekeep.app import state as app_state
@@ -10,7 +11,6 @@ from framekeep.app.state import Context, context
 from framekeep.app.views.common import megabytes, plain, told
 from framekeep.app.views.work import job_card
 from framekeep.errors import FramekeepError
-from framekeep.modelling import ModelStatus, list_models
 
 CLEAR_WORDS = "clear the library"
 STRENGTH = {
@@ -57,8 +57,8 @@ def _encoder(here: Context, model: ModelStatus, *, current: bool) -> None:
         where = "on this machine" if model.on_disk else "not on this machine yet"
         text = STRENGTH.get(model.name, "A checkpoint that you added.")
         st.markdown(
-            f"**{plain(model.name)}** · {model.dim} numbers · {megabytes(model.bytes)} · {where}  \n"
-            f"{text}",
+            f"**{plain(model.name)}** · {model.dim} numbers · {megabytes(model.bytes)} · {where}"
+            f"  \n{text}",
             width="stretch",
         )
         if current:
@@ -123,7 +123,7 @@ def _about() -> None:
     )
     with st.expander("Troubleshooting"):
         st.markdown(
-            "- **A file is missing from the results**: see Library, Problems; each has its reason.\n"
+            "- **A file is missing from the results**: see Library, Problems; it has its reason.\n"
             "- **Another process holds the library**: the page says which one; wait for it, or "
             "stop it.\n"
             "- **The index is damaged or was deleted**: press “Check and mend the index” above; "

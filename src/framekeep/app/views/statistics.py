@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import html
 import statistics as figures
 from collections.abc import Sequence
 
 import streamlit as st
 
 from framekeep.app.components.scatter import scatter
+from framekeep.app.query import SearchState
 from framekeep.app.state import Context, context
-from framekeep.app.views.common import counted, megabytes, opened, plain, told
+from framekeep.app.views.common import counted, facts, megabytes, opened, told
 from framekeep.app.views.detail import detail
 from framekeep.app.views.results import results
 from framekeep.app.views.sidebar import mode, nothing_yet
 from framekeep.types import FacetValue, LibraryStatus
+
+TITLES = {"year": "Years", "format": "Formats", "camera": "Cameras", "size": "Sizes"}
 
 
 def page() -> None:
@@ -38,7 +42,7 @@ def page() -> None:
 def _counts(here: Context, status: LibraryStatus) -> None:
     info = here.library.info
     problems = sum(status.files.get(state, 0) for state in ("failed", "skipped", "missing"))
-    with st.grid("auto", min_column_width=170):
+    with st.grid("auto", min_column_width=140):
         st.metric("Photos", f"{status.media:,}", border=True)
         st.metric("Files", f"{status.files.get('indexed', 0):,}", border=True)
         st.metric("Tags", f"{status.tags:,}", border=True)
@@ -55,7 +59,7 @@ def _counts(here: Context, status: LibraryStatus) -> None:
     }
     if status.building:
         rows["Being built"] = status.building
-    st.markdown("| | |\n|---|---|\n" + "\n".join(f"| {k} | {plain(v)} |" for k, v in rows.items()))
+    facts(rows)
     if problems:
         st.page_link(
             "app_pages/library.py",
@@ -68,30 +72,25 @@ def _counts(here: Context, status: LibraryStatus) -> None:
 def _charts(here: Context) -> None:
     facets = here.kept(("facets", ""), lambda: here.library.facets(None))
     with st.grid("auto", min_column_width=330):
-        for facet, title in (
-            ("year", "Years"),
-            ("format", "Formats"),
-            ("camera", "Cameras"),
-            ("size", "Sizes"),
-        ):
+        for facet, title in TITLES.items():
             values = facets.get(facet, [])
             if values:
-                _chart(title, list(reversed(values)) if facet == "year" else values[:12])
+                with st.container(border=True):
+                    st.markdown(f"**{title}**")
+                    st.html(bars(facet, values[:12]))
 
 
-def _chart(title: str, values: Sequence[FacetValue]) -> None:
-    with st.container(border=True):
-        st.markdown(f"**{title}**")
-        st.bar_chart(
-            {"": [value.label for value in values], "Photos": [value.count for value in values]},
-            x="",
-            y="Photos",
-            horizontal=title != "Years",
-            height=240,
-            sort=False,
+def bars(facet: str, values: Sequence[FacetValue]) -> str:
+    """A bar chart as HTML; each name leads to the search for what it stands for."""
+    most = max(value.count for value in values)
+    rows = []
+    for value in values:
+        address = SearchState(facets=((facet, value.where),)).to_address()
+        rows.append(
+            f'<a href="/?{html.escape(address)}" target="_self">{html.escape(value.label)}</a>'
+            f'<i style="width:{100 * value.count / most:.1f}%"></i><b>{value.count:,}</b>'
         )
-        listed = ", ".join(f"{value.label}: {value.count:,}" for value in values)
-        st.caption(plain(listed))
+    return f'<div class="fk-bars">{"".join(rows)}</div>'
 
 
 def _map(here: Context) -> None:
@@ -111,7 +110,9 @@ def _map(here: Context) -> None:
     if ids:
         hits = here.library.hits(list(ids))
         about = f"**{counted(len(hits), 'photo')}** chosen on the map"
-        results(hits, key="lassoed", about=about, salt="lasso", label="Chosen on the map", size="small")
+        results(
+            hits, key="lassoed", about=about, salt="lasso", label="Chosen on the map", size="small"
+        )
 
 
 def _latency(here: Context) -> None:
@@ -126,4 +127,17 @@ def _latency(here: Context) -> None:
         ordered = sorted(seen)
         slow = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
         st.metric("Slowest twentieth", f"{1000 * slow:.0f} ms", border=True)
-    st.line_chart({"ms": [1000 * value for value in seen]}, height=180, y_label="ms", x_label="search")
+    st.html(spark(seen))
+
+
+def spark(seen_s: Sequence[float]) -> str:
+    """The latencies one after another as a line, drawn in SVG."""
+    most = max(seen_s)
+    step = 1000 / max(1, len(seen_s) - 1)
+    points = " ".join(f"{i * step:.1f},{116 - 110 * s / most:.1f}" for i, s in enumerate(seen_s))
+    text = f"Latency of the last {len(seen_s)} searches, at most {1000 * most:.0f} ms"
+    return (
+        f'<svg class="fk-spark" viewBox="0 0 1000 120" preserveAspectRatio="none" role="img" '
+        f'aria-label="{text}"><polyline points="{points}" fill="none" stroke="#4c6ef5" '
+        'stroke-width="2" vector-effect="non-scaling-stroke"/></svg>'
+    )

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from framekeep.encoders.base import Encoder
 from framekeep.errors import FramekeepError, MediaError, UnsupportedMediaError
+from framekeep.lookahead import batched, in_threads
 from framekeep.media.images import picture_kind, read_photo
 from framekeep.media.scan import FoundFile, content_id, scan
 from framekeep.media.spool import Spool
+from framekeep.media.thumbnails import ThumbnailCache
 from framekeep.store.catalog import Catalog
 from framekeep.store.repair import replay
 from framekeep.store.vectors import VectorStore
@@ -38,7 +36,6 @@ from framekeep.types import (
     Vectors,
 )
 
-T = TypeVar("T")
 LOOKUP_BATCH = 256
 SETTLED: tuple[FileState, ...] = ("indexed", "skipped", "failed")
 
@@ -75,6 +72,7 @@ class Stores:
     catalog: Catalog
     vectors: VectorStore
     encoder: Encoder
+    thumbnails: ThumbnailCache | None = None
 
     @property
     def space(self) -> str:
@@ -178,9 +176,8 @@ class _Ingest:
 
         pending: list[_Work] = []
         images = 0
-        for outcome in in_threads(
-            to_read(), self._read, self.limits.threads, self.stores.encoder.batch_size * 2
-        ):
+        ahead = self.stores.encoder.batch_size * 2
+        for outcome in in_threads(to_read(), FoundFile, self._read, self.limits.threads, ahead):
             if isinstance(outcome, IngestEvent):
                 yield outcome
                 continue
@@ -257,6 +254,8 @@ class _Ingest:
             max_pixels=self.limits.max_pixels,
             max_bytes=self.limits.max_bytes,
         )
+        if self.stores.thumbnails is not None:
+            self.stores.thumbnails.put_new(media_id, photo.rgb, photo.size_wh)
         item = photo.media_item(media_id, found.bytes)
         return _Work(found, media_id, item, encoder.prepare(photo.rgb))
 
@@ -361,34 +360,3 @@ def encode_carefully(
     parts = [encode_carefully(encoder, [picture]) for picture in pictures]
     bad = {media_id: reason for _, part in parts for media_id, reason in part.items()}
     return np.concatenate([vectors for vectors, _ in parts]), bad
-
-
-def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of up to `size` items, in order."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
-
-
-def in_threads(
-    items: Iterable[FoundFile | IngestEvent],
-    read: Callable[[FoundFile], _Work],
-    threads: int,
-    ahead: int,
-) -> Iterator[_Work | IngestEvent]:
-    """Read files in threads, at most `ahead` before the consumer; events pass through in order."""
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="framekeep-decode")
-    waiting: deque[Future[_Work] | IngestEvent] = deque()
-    try:
-        for item in items:
-            waiting.append(item if isinstance(item, IngestEvent) else pool.submit(read, item))
-            while len(waiting) > ahead:
-                yield _result(waiting.popleft())
-        while waiting:
-            yield _result(waiting.popleft())
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _result(entry: Future[_Work] | IngestEvent) -> _Work | IngestEvent:
-    return entry if isinstance(entry, IngestEvent) else entry.result()

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from framekeep.browsing import THUMBNAILS_FOLDER, Browsing
 from framekeep.encoders import registry
 from framekeep.errors import (
     EncoderMismatchError,
@@ -38,7 +39,6 @@ from framekeep.types import (
     IngestEvent,
     LibraryStatus,
     PrecisionReport,
-    Problem,
     Query,
     RepairReport,
     Term,
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from framekeep.store.vectors import VectorStore
 
 
-class Library:
+class Library(Browsing):
     """A folder that holds what framekeep knows of your media; the media stay where they are.
 
     Use as a context manager, or call `close`. Reading works beside one writing process;
@@ -263,12 +263,6 @@ class Library:
 
         return find_duplicates(self._catalog, self._vectors, self.info.space, kind, threshold)
 
-    def ids_where(self, where: str) -> list[str]:
-        """The ids of all media that match a filter, newest first. Raises FilterError."""
-        from framekeep.filters import parse_filter
-
-        return self._catalog.select_ids(parse_filter(where))
-
     def texts_cut(self, texts: Sequence[str]) -> list[str]:
         """Those texts whose end this library's encoder does not read."""
         cut = getattr(self.encoder, "texts_cut", None) if texts else None
@@ -329,19 +323,13 @@ class Library:
 
         members = [media] if isinstance(media, str | Path | Hit) else media
         ids = list(dict.fromkeys(self.media_id(member) for member in members))
-        with self._writing("tag"):
-            known = self._catalog.tag_counts()
-            self._catalog.add_tags(ids, settle_tags(listed(add), known))
-            self._catalog.remove_tags(ids, settle_tags(listed(remove), known))
+        # Tags are in SQL alone: they need not wait for a process that adds media.
+        known = self._catalog.tag_counts()
+        added, removed = settle_tags(listed(add), known), settle_tags(listed(remove), known)
+        self._catalog.add_tags(ids, added)
+        self._catalog.remove_tags(ids, removed)
+        self._catalog.bump_generation()
         return len(ids)
-
-    def tags(self) -> dict[str, int]:
-        """Every tag with the number of media that carry it."""
-        return self._catalog.tag_counts()
-
-    def problems(self, limit: int | None = None, offset: int = 0) -> list[Problem]:
-        """The files that are not searchable, with the reason for each."""
-        return self._catalog.problems(limit, offset)
 
     def status(self) -> LibraryStatus:
         """Counts, encoder and sizes at a glance; `index_count` is -1 where it cannot be opened."""
@@ -379,7 +367,8 @@ class Library:
             self.close()
             for suffix in ("", "-wal", "-shm"):
                 (self.path / (CATALOG_FILE + suffix)).unlink(missing_ok=True)
-            shutil.rmtree(self.path / CHROMA_FOLDER, ignore_errors=True)
+            for name in (CHROMA_FOLDER, THUMBNAILS_FOLDER):
+                shutil.rmtree(self.path / name, ignore_errors=True)
 
     @contextmanager
     def _writing(self, what: str) -> Iterator[None]:
@@ -389,7 +378,8 @@ class Library:
     def _stores(self, encoder: Encoder | None = None) -> Stores:
         from framekeep.ingest import Stores
 
-        return Stores(self._catalog, self._vectors, encoder or self.encoder)
+        loaded = encoder or self.encoder
+        return Stores(self._catalog, self._vectors, loaded, self.thumbnails())
 
     def _limits(self) -> IngestLimits:
         from framekeep.ingest import IngestLimits

@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     max_bytes: int = Field(default=1_000_000_000, gt=0)
     threads: int = Field(default_factory=lambda: max(1, min(8, os.cpu_count() or 1)), gt=0)
     lock_wait_s: float = Field(default=10.0, ge=0)
+    thumbnails_max_bytes: int = Field(default=4_000_000_000, gt=0)
     app_roots: Annotated[tuple[Path, ...], NoDecode] = Field(default_factory=lambda: (Path.home(),))
     connect_timeout_s: float = Field(default=4.0, gt=0, le=10)
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from framekeep.store.catalog_facets import FacetsPart
 from framekeep.store.catalog_files import FilesPart
 from framekeep.store.catalog_media import MediaPart
+from framekeep.store.catalog_searches import SearchesPart
 from framekeep.store.catalog_select import SelectPart
 from framekeep.store.catalog_tags import TagsPart
 from framekeep.store.catalog_vectors import VectorsPart
@@ -16,7 +18,7 @@ from framekeep.store.tables import meta, precision_checks
 from framekeep.types import PrecisionReport
 
 
-class Catalog(FilesPart, MediaPart, VectorsPart, TagsPart, SelectPart):
+class Catalog(FilesPart, MediaPart, VectorsPart, TagsPart, SelectPart, FacetsPart, SearchesPart):
     """Files, media, vectors, tags and settings of one library.
 
     Thread-safe; every method is one transaction, or one per page where it yields pages. Lists of

@@ -33,7 +33,7 @@ class SelectPart:
 
         Newest goes by capture time, or by the time of adding where the camera told none.
         """
-        matches = _matches(where, by_state=order == "newest")
+        matches = matching_condition(where, by_state=order == "newest")
         query = sa.select(media.c.media_id).where(matches).limit(limit).offset(offset)
         if order == "newest":
             query = query.order_by(media.c.sort_at.desc(), media.c.media_id.desc())
@@ -44,13 +44,13 @@ class SelectPart:
 
     def count_matching(self, where: Filter | None) -> int:
         """How many live media match."""
-        query = sa.select(sa.func.count()).select_from(media).where(_matches(where))
+        query = sa.select(sa.func.count()).select_from(media).where(matching_condition(where))
         with self._db.read() as connection:
             return connection.scalar(query) or 0
 
     def matching(self, ids: Sequence[str], where: Filter | None) -> set[str]:
         """Those of these media that are live and match."""
-        condition = _matches(where)
+        condition = matching_condition(where)
         found: set[str] = set()
         with self._db.read() as connection:
             for page in pages(ids):
@@ -59,7 +59,7 @@ class SelectPart:
         return found
 
 
-def _matches(where: Filter | None, *, by_state: bool = False) -> sa.ColumnElement[bool]:
+def matching_condition(where: Filter | None, *, by_state: bool = False) -> sa.ColumnElement[bool]:
     """Live and matching. `by_state` lets the database begin with the index of live media."""
     if where is None:
         return media.c.state == LIVE

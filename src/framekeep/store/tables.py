@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_HEAD = "0001"
+SCHEMA_HEAD = "0002"
 """The newest migration; opening compares it with what the database says."""
 
 LIVE = "indexed"
@@ -189,6 +189,25 @@ meta = Table(
     Column("key", String(64), primary_key=True),
     Column("value", Text, nullable=False),
     sqlite_with_rowid=False,
+)
+
+searches = Table(
+    "searches",
+    metadata,
+    Column("search_id", Integer, primary_key=True),
+    # Empty for a former search that was not kept under a name.
+    Column("name", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("used_at", UtcDateTime, nullable=False),
+    Index(None, "name", "used_at"),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("path", PathText, primary_key=True),
+    Column("shown_name", PathText, nullable=False),
+    Column("uploaded_at", UtcDateTime, nullable=False),
 )
 
 precision_checks = Table(

@@ -15,13 +15,13 @@ CSS = """
   margin: 0 !important; padding: 0; }
 button[data-selected="true"] * { color: light-dark(#1f2328, #e8e9ec) !important; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * {
-  color: light-dark(#57606a, #a4abb6) !important;
+  color: light-dark(#57606a, #a4abb6) !important; opacity: 1 !important;
 }
 .fk-bars { display: grid; grid-template-columns: minmax(60px, auto) 1fr auto; gap: 4px 10px;
   align-items: center; font-size: 0.9rem; }
 .fk-bars a { color: inherit; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
   max-width: 190px; }
-.fk-bars i { display: block; height: 14px; border-radius: 3px; background: #4c6ef5; min-width: 2px; }
+.fk-bars i { display: block; height: 14px; border-radius: 3px; background: #4c6ef5; }
 .fk-bars b { font-weight: 500; font-variant-numeric: tabular-nums; text-align: right; }
 .fk-spark { width: 100%; height: 120px; display: block; }
 .fk-facts dt, .fk-facts dd {

@@ -33,7 +33,7 @@ def in_threads(
     Items of other kinds pass through, in order with the outcomes.
     """
     pool = ThreadPoolExecutor(threads, thread_name_prefix="framekeep-decode")
-    waiting: deque[Future[Outcome] | Passed] = deque()
+    waiting: deque[Any] = deque()
     try:
         for item in items:
             waiting.append(pool.submit(work, item) if isinstance(item, kind) else item)

@@ -124,7 +124,7 @@ def _made(
         token=token,
         **({"hosts": hosts} if hosts else {}),
     )
-    return Context(library, Jobs(library.path, settings), parts, settings)
+    return Context(library, Jobs(library.path), parts, settings)
 
 
 def _first_encoder(folder: Path, settings: Settings) -> str | None:

@@ -11,10 +11,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from framekeep.app import state
 from framekeep.app.http.routes import routes
 from framekeep.app.http.security import middleware
-
-from framekeep.app import state
 from framekeep.errors import FramekeepError, InputError
 
 SCRIPT = Path(__file__).with_name("main.py")

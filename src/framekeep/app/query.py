@@ -12,8 +12,8 @@ from framekeep.errors import InputError
 
 PAGE = 60
 MOST = 500
-SIZES = ("small", "medium", "large")
 Size = Literal["small", "medium", "large"]
+SIZES: tuple[Size, ...] = ("small", "medium", "large")
 _ID = re.compile(r"[0-9a-f]{64}")
 _WEIGHTED = re.compile(r"(media|image):([0-9a-f]{64})(?:\*(\d+(?:\.\d+)?))?")
 

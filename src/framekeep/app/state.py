@@ -14,11 +14,10 @@ from typing import Any
 from framekeep.app.http.inbox import Inbox
 from framekeep.app.http.parts import Parts
 from framekeep.app.http.queries import QueryImages
-from framekeep.jobs import Jobs
-from framekeep.modelling import list_models
-
 from framekeep.errors import FramekeepError
+from framekeep.jobs import Jobs
 from framekeep.library import Library
+from framekeep.modelling import list_models
 from framekeep.settings import Settings, load_settings
 from framekeep.types import Hit
 

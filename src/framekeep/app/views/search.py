@@ -214,9 +214,10 @@ def run_search(here: Context, state: SearchState, limit: int) -> list[Hit]:
         ]
         text = [(state.text, state.text_weight)] if state.text else None
         where = state.condition or None
-        found = lambda: here.library.search(  # noqa: E731
-            text, images or None, list(state.away) or None, where, limit
-        )
+
+        def found() -> list[Hit]:
+            return here.library.search(text, images or None, list(state.away) or None, where, limit)
+
         return here.timed(found) if state.ranked else found()
 
     hits: list[Hit] = here.kept(("search", state.to_address(), limit), search)

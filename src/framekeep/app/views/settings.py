@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import streamlit as st
-from framekeep.modelling import ModelStatus, list_models
 
 from framekeep import __version__
 from framekeep.app import state as app_state
@@ -11,6 +10,7 @@ from framekeep.app.state import Context, context
 from framekeep.app.views.common import megabytes, plain, told
 from framekeep.app.views.work import job_card
 from framekeep.errors import FramekeepError
+from framekeep.modelling import ModelStatus, list_models
 
 CLEAR_WORDS = "clear the library"
 STRENGTH = {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from framekeep.app.components.facets import facets
-from framekeep.app.query import SearchState, conjunction
+from framekeep.app.query import PAGE, SearchState, conjunction
 from framekeep.app.state import context
 from framekeep.app.views.common import counted, go, plain, told
 from framekeep.app.views.work import fraction, progress_text
@@ -54,7 +56,7 @@ def filters(state: SearchState) -> None:
         if change is None:
             return
         if change.reset:
-            go(SearchState(**{**_kept(state), "facets": (), "where": ""}))
+            go(replace(state, facets=(), where="", limit=PAGE))
         else:
             go(state.toggled(change.facet, change.where, change.on))
         st.rerun()
@@ -77,16 +79,6 @@ def counted_facets(state: SearchState) -> dict[str, list[FacetValue]]:
         if facet in groups:
             groups[facet] = counts(conjunction([wider]))[facet]
     return groups
-
-
-def _kept(state: SearchState) -> dict[str, object]:
-    return {
-        "text": state.text,
-        "text_weight": state.text_weight,
-        "images": state.images,
-        "away": state.away,
-        "size": state.size,
-    }
 
 
 def nothing_yet() -> None:

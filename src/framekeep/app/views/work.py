@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import streamlit as st
-from framekeep.jobs import JobState
 
 from framekeep.app.state import context
 from framekeep.app.views.common import counted, duration, megabytes, plain, told
+from framekeep.jobs import JobState
 
 ENDED = {
     "done": (":material/check_circle:", "Done"),

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from framekeep import __version__
-from framekeep.cli import adding, demo, keeping, library, models, searching
+from framekeep.cli import adding, demo, keeping, library, models, searching, web
 from framekeep.cli.common import GlobalOptions, say
 from framekeep.errors import FramekeepError, LibraryLockedError
 
@@ -49,6 +49,7 @@ def main(
 
 
 app.command()(demo.demo)
+app.command("app")(web.app)
 app.command()(adding.add)
 app.command()(searching.search)
 app.command()(searching.similar)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
@@ -52,6 +52,21 @@ def facts(rows: Mapping[str, str]) -> None:
         if value
     )
     st.html(f'<dl class="fk-facts">{items}</dl>')
+
+
+def table(rows: Sequence[Mapping[str, str]], label: str, height_px: int = 320) -> None:
+    """Rows under their headings; what is in them is text, whatever it looks like."""
+
+    def row(tag: str, values: Iterable[str]) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(v)}</{tag}>" for v in values) + "</tr>"
+
+    head = row("th", rows[0]) if rows else ""
+    body = "".join(row("td", values.values()) for values in rows)
+    st.html(
+        f'<div class="fk-table" tabindex="0" role="region" aria-label="{html.escape(label)}" '
+        f'style="max-height:{height_px}px"><table><thead>{head}</thead><tbody>{body}</tbody>'
+        "</table></div>"
+    )
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from framekeep.app.state import Context, context
-from framekeep.app.views.common import counted, opened
+from framekeep.app.views.common import counted, opened, table
 from framekeep.app.views.detail import detail
 from framekeep.app.views.results import results
 from framekeep.types import DuplicateGroup
@@ -17,6 +17,7 @@ KINDS = {
 }
 PAGE = 10
 TAG = "duplicate"
+MOST_ROWS = 500
 
 
 def duplicates() -> None:
@@ -93,15 +94,20 @@ def _identical(groups: list[DuplicateGroup]) -> None:
         f"**{counted(len(groups), 'content', 'contents')}** in more than one place. Files are "
         "yours to delete: framekeep never does."
     )
-    st.dataframe(
-        {
-            "Copies": [len(group.paths) for group in groups],
-            "Best kept": [str(group.paths[0]) for group in groups],
-            "Others": ["\n".join(str(path) for path in group.paths[1:]) for group in groups],
-        },
-        hide_index=True,
-        height=480,
+    table(
+        [
+            {
+                "Copies": str(len(group.paths)),
+                "First": str(group.paths[0]),
+                "Others": "\n".join(str(path) for path in group.paths[1:]),
+            }
+            for group in groups[:MOST_ROWS]
+        ],
+        "Contents in more than one place",
+        height_px=560,
     )
+    if len(groups) > MOST_ROWS:
+        st.caption(f"The first {MOST_ROWS:,} are shown; the list below has all.")
     others = "".join(f"{path}\n" for group in groups for path in group.paths[1:])
     st.download_button(
         "List of the other copies", others, "framekeep-copies.txt", icon=":material/list:"

@@ -23,6 +23,11 @@ button[data-selected="true"] * { color: light-dark(#1f2328, #e8e9ec) !important;
   max-width: 190px; }
 .fk-bars i { display: block; height: 14px; border-radius: 3px; background: #4c6ef5; }
 .fk-bars b { font-weight: 500; font-variant-numeric: tabular-nums; text-align: right; }
+.fk-table { overflow: auto; border: 1px solid #8884; border-radius: 8px; }
+.fk-table table { border-collapse: collapse; width: 100%; font-size: 0.9rem; margin: 0; }
+.fk-table th, .fk-table td { text-align: left; padding: 7px 10px; vertical-align: top;
+  border-bottom: 1px solid #8883; overflow-wrap: anywhere; white-space: pre-line; }
+.fk-table th { font-weight: 600; }
 .fk-spark { width: 100%; height: 120px; display: block; }
 .fk-facts dt, .fk-facts dd {
   padding: 6px 0; margin: 0; border-bottom: 1px solid #8884;

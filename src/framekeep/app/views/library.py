@@ -11,7 +11,7 @@ from framekeep.app.components.gallery import Section
 from framekeep.app.components.timeline import timeline
 from framekeep.app.query import SearchState
 from framekeep.app.state import Context, context
-from framekeep.app.views.common import counted, current_search, go, opened, plain, told
+from framekeep.app.views.common import counted, current_search, go, opened, table, told
 from framekeep.app.views.detail import detail
 from framekeep.app.views.duplicates import duplicates
 from framekeep.app.views.results import results, shown, size_choice
@@ -20,6 +20,7 @@ from framekeep.types import Hit, Month
 
 WINDOW = 240
 MOST = 4800
+MOST_PROBLEMS = 1000
 VIEWS = {"photos": "Photos", "duplicates": "Duplicates", "problems": "Problems"}
 
 
@@ -125,7 +126,7 @@ def sorted_at(hit: Hit) -> datetime:
 
 
 def _problems(here: Context) -> None:
-    problems = here.library.problems(limit=2000)
+    problems = here.library.problems(limit=MOST_PROBLEMS)
     if not problems:
         st.success(
             "No problems: every file that was found can be searched.",
@@ -143,15 +144,17 @@ def _problems(here: Context) -> None:
         if st.button("Try again", icon=":material/refresh:", type="primary"):
             here.jobs.add([], retry=True, title="Trying the failed files again")
             st.toast("The failed files are read again.")
-    st.dataframe(
-        {
-            "File": [names.get(problem.path, problem.path) for problem in problems],
-            "What": [states.get(problem.state, problem.state) for problem in problems],
-            "Reason": [problem.reason for problem in problems],
-            "Path": [problem.path for problem in problems],
-        },
-        hide_index=True,
-        height=520,
+    table(
+        [
+            {
+                "File": names.get(problem.path, problem.path),
+                "What": states.get(problem.state, problem.state),
+                "Reason": problem.reason,
+            }
+            for problem in problems
+        ],
+        "Problems",
+        height_px=620,
     )
-    if len(problems) == 2000:
-        st.caption(plain("The first 2,000 are shown; `framekeep problems` lists all."))
+    if len(problems) == MOST_PROBLEMS:
+        st.caption("The first 1,000 are shown; `framekeep problems` lists all.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from framekeep.app.state import context
-from framekeep.app.views.common import counted, duration, megabytes, plain, told
+from framekeep.app.views.common import counted, duration, megabytes, plain, table, told
 from framekeep.jobs import JobState
 
 ENDED = {
@@ -114,11 +114,7 @@ def _failures(job: JobState) -> None:
     number = len(job.failures)
     with st.expander(f"{counted(number, 'file')} could not be taken", expanded=number <= 20):
         names = context().library.shown_names([problem.path for problem in job.failures])
-        st.dataframe(
-            {
-                "File": [names.get(p.path, p.path) for p in job.failures],
-                "Reason": [problem.reason for problem in job.failures],
-            },
-            hide_index=True,
-            height=min(300, 38 + 35 * number),
+        table(
+            [{"File": names.get(p.path, p.path), "Reason": p.reason} for p in job.failures],
+            "Files that could not be taken",
         )

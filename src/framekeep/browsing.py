@@ -15,6 +15,7 @@ from framekeep.types import (
     LibraryMap,
     Month,
     Problem,
+    RgbImage,
     SavedSearch,
     ThumbnailSize,
     Vectors,
@@ -129,14 +130,20 @@ class Browsing:
                 return Path(path)
         raise NotFoundError(f"There is no file of a medium {media_id[:64]!r} in this library.")
 
-    def check_picture(self, path: Path) -> None:
-        """Raise MediaError with the reason where a file is not a picture that can be read."""
+    def check_picture(self, path: Path, min_side_px: int = 32) -> RgbImage:
+        """A file as a picture (H, W, 3) uint8, a JPEG at the smallest scale with that side.
+
+        Raises MediaError with the reason where it is not a picture that can be read.
+        """
         from framekeep.media.images import read_photo
 
         limits = self._settings
-        read_photo(
-            str(path), min_side_px=32, max_pixels=limits.max_pixels, max_bytes=limits.max_bytes
-        )
+        return read_photo(
+            str(path),
+            min_side_px=min_side_px,
+            max_pixels=limits.max_pixels,
+            max_bytes=limits.max_bytes,
+        ).rgb
 
     def thumbnails(self) -> ThumbnailCache:
         """The cache of thumbnails in the library's folder."""

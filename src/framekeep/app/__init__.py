@@ -1,0 +1,1 @@
+"""The web app: Streamlit's pages on top of `Library` and `Jobs`, with routes of its own."""

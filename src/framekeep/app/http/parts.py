@@ -1,0 +1,25 @@
+"""What routes and guards work on; the app makes one at start and hands it to both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from framekeep.app.http.inbox import Inbox
+from framekeep.app.http.queries import QueryImages
+from framekeep.app.http.sessions import Sessions
+from framekeep.library import Library
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The library and the folders for what arrives; `token` None asks for no sign-in.
+
+    `hosts` are the names, without ports, under which the app may be asked for.
+    """
+
+    library: Library
+    inbox: Inbox
+    queries: QueryImages
+    token: str | None = None
+    hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+    sessions: Sessions = field(default_factory=Sessions)

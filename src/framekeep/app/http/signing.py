@@ -206,5 +206,5 @@ async def _form(request: Request) -> dict[str, str]:
         body += chunk
         if len(body) > LONGEST_FORM:
             raise RefusedError(413, "That form is too long.")
-    fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    fields = parse_qs(body.decode("utf-8", "replace"))
     return {name: values[0] for name, values in fields.items()}

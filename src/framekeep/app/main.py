@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from framekeep.app.state import context
-from framekeep.app.views.dialogs import say_what_was_done
+from framekeep.app.views.dialogs import OPEN, say_what_was_done
 from framekeep.app.views.frame import style
 from framekeep.app.views.sidebar import status
 
@@ -26,6 +26,7 @@ pages = [
     st.Page("app_pages/settings.py", title="Settings", icon=":material/settings:"),
 ]
 page = st.navigation(pages)
+st.session_state[OPEN] = False
 st.session_state["page"] = page.url_path or "search"
 with st.sidebar:
     status()

@@ -117,7 +117,7 @@ def parse_params(params: Mapping[str, Sequence[str]]) -> SearchState:
         where=first("where").strip(),
         facets=tuple((facet, where) for facet, where in facets),
         limit=min(MOST, int(first("n"))) if re.fullmatch(r"[1-9]\d{0,5}", first("n")) else PAGE,
-        size=size if size in SIZES else "medium",  # type: ignore[arg-type]
+        size=size if size in SIZES else "medium",
     )
 
 
@@ -158,7 +158,7 @@ def _image(value: str) -> ImageTerm | None:
     match = _WEIGHTED.fullmatch(value)
     if match is None:
         return None
-    return ImageTerm(match[1], match[2], _weight(match[3] or ""))  # type: ignore[arg-type]
+    return ImageTerm(match[1], match[2], _weight(match[3] or ""))
 
 
 def _weight(text: str) -> float:

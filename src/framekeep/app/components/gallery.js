@@ -166,9 +166,19 @@ class Gallery {
     this.paintSelection();
     clearTimeout(this.telling);
     // Several keys in a row are one change for the page.
-    this.telling = setTimeout(() => {
-      this.setState("selection", { rev: this.rev, mark: this.mark, ids: [...this.selected] });
-    }, 90);
+    this.telling = setTimeout(() => this.tellNow(), 90);
+  }
+
+  tellNow() {
+    clearTimeout(this.telling);
+    this.telling = null;
+    this.setState("selection", { rev: this.rev, mark: this.mark, ids: [...this.selected] });
+  }
+
+  // A selection that is told later would make the page forget what was asked for.
+  ask(what, value) {
+    if (this.telling) this.tellNow();
+    this.trigger(what, { ...value, rev: this.rev });
   }
 
   toggle(index) {
@@ -248,13 +258,13 @@ class Gallery {
     }
     const id = this.items[this.cursor]?.id;
     const bare = !event.ctrlKey && !event.metaKey && !event.altKey;
-    if (event.key === "Enter") this.trigger("open", { id, rev: this.rev });
+    if (event.key === "Enter") this.ask("open", { id });
     else if ((event.key === " " || event.key === "x") && bare) this.toggle(this.cursor);
     else if (event.key === "a" && (event.ctrlKey || event.metaKey)) {
       this.items.forEach((item) => this.selected.add(item.id));
       this.tell();
     } else if (event.key === "t" && bare) {
-      this.trigger("act", { what: "tag", ids: this.selected.size ? [...this.selected] : [id], rev: this.rev });
+      this.ask("act", { what: "tag", ids: this.selected.size ? [...this.selected] : [id] });
     } else if (event.key === "m" || event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) {
       const box = this.tiles[this.cursor].getBoundingClientRect();
       this.openMenu(this.cursor, box.left + 12, box.top + 12);
@@ -270,7 +280,7 @@ class Gallery {
     if (event.target.closest(".dots")) this.openMenu(index, event.clientX, event.clientY);
     else if (event.shiftKey) this.range(index);
     else if (event.ctrlKey || event.metaKey || event.target.closest(".check")) this.toggle(index);
-    else this.trigger("open", { id: this.items[index].id, rev: this.rev });
+    else this.ask("open", { id: this.items[index].id });
   }
 
   context(event) {
@@ -295,7 +305,7 @@ class Gallery {
         this.tell();
         return;
       }
-      if (this.data.escape) this.trigger("act", { what: "leave", ids: [], rev: this.rev });
+      if (this.data.escape) this.ask("act", { what: "leave", ids: [] });
       return;
     }
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -380,7 +390,7 @@ class Gallery {
 
   async act(what, item) {
     this.closeMenu(true);
-    if (what !== "path") return this.trigger("act", { what, ids: [item.id], rev: this.rev });
+    if (what !== "path") return this.ask("act", { what, ids: [item.id] });
     try {
       await navigator.clipboard.writeText(item.path);
       this.say("The path is copied.");
@@ -406,7 +416,7 @@ class Gallery {
   wantMore() {
     if (!this.data?.more || this.asked === this.items.length || !this.items.length) return;
     this.asked = this.items.length;
-    this.trigger("more", { rev: this.rev, have: this.items.length });
+    this.ask("more", { have: this.items.length });
   }
 }
 

@@ -10,7 +10,8 @@ from framekeep.app.components.viewer import viewer
 from framekeep.app.query import ImageTerm, SearchState
 from framekeep.app.state import context
 from framekeep.app.views.common import SEARCH_PAGE, facts, megabytes, open_photo, told
-from framekeep.app.views.results import results
+from framekeep.app.views.dialogs import split_tags
+from framekeep.app.views.results import chip, results
 from framekeep.types import Hit
 
 SIMILAR = 24
@@ -74,19 +75,20 @@ def _facts(hit: Hit) -> None:
 def _tags(hit: Hit) -> None:
     library = context().library
     st.subheader("Tags", anchor=False)
-    chosen = st.multiselect(
-        "Tags",
-        sorted({*library.tags(), *hit.tags}),
-        default=list(hit.tags),
-        accept_new_options=True,
-        placeholder="Choose tags or type new ones",
-        label_visibility="collapsed",
-        key=f"tags_{hit.media_id}_{'|'.join(hit.tags)}",
-    )
-    add, remove = sorted(set(chosen) - set(hit.tags)), sorted(set(hit.tags) - set(chosen))
-    if add or remove:
+    if hit.tags:
+        with st.container(horizontal=True, gap="small"):
+            for tag in hit.tags:
+                if chip(tag, f"untag_{tag}", f"Take the tag {tag} away"):
+                    with told():
+                        library.tag(hit, remove=tag)
+                        st.rerun()
+    with st.form(f"tags_{hit.media_id}", border=False, clear_on_submit=True):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            typed = st.text_input("Add tags", placeholder="trip, family", width="stretch")
+            sent = st.form_submit_button("Add", icon=":material/add:")
+    if sent and split_tags(typed):
         with told():
-            library.tag(hit, add, remove)
+            library.tag(hit, add=split_tags(typed))
             st.rerun()
 
 

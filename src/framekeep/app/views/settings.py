@@ -8,6 +8,7 @@ from framekeep import __version__
 from framekeep.app import state as app_state
 from framekeep.app.state import Context, context
 from framekeep.app.views.common import megabytes, plain, told
+from framekeep.app.views.dialogs import OPEN
 from framekeep.app.views.work import job_card
 from framekeep.errors import FramekeepError
 from framekeep.modelling import ModelStatus, list_models
@@ -94,8 +95,9 @@ def _library(here: Context) -> None:
             _clear_dialog()
 
 
-@st.dialog("Clear the library", icon=":material/delete_forever:")
+@st.dialog("Clear the library", icon=":material/delete_forever:", on_dismiss="rerun")
 def _clear_dialog() -> None:
+    st.session_state[OPEN] = True
     here = context()
     st.write(
         f"This forgets {here.library.count():,} photos with their tags, searches and vectors. "

@@ -9,7 +9,8 @@ import streamlit as st
 from framekeep.app.components.facets import facets
 from framekeep.app.query import PAGE, SearchState, conjunction
 from framekeep.app.state import context
-from framekeep.app.views.common import counted, go, plain, told
+from framekeep.app.views.common import counted, go, plain
+from framekeep.app.views.dialogs import OPEN
 from framekeep.app.views.work import fraction, progress_text
 from framekeep.errors import FramekeepError
 from framekeep.types import EncoderInfo, FacetValue
@@ -40,6 +41,8 @@ def status() -> None:
             f"**{number:,}** {'photo' if number == 1 else 'photos'} · **{info.dim}** dimensions  \n"
             f"Mode: {plain(mode(info))}"
         )
+    if st.session_state.get(OPEN):
+        return
     if st.session_state.get("generation") not in (None, generation):
         st.session_state["generation"] = generation
         st.rerun(scope="app")
@@ -48,18 +51,18 @@ def status() -> None:
 
 def filters(state: SearchState) -> None:
     """The facets with their counts; a change moves to the narrower or wider search."""
-    with told():
+    try:
         groups = counted_facets(state)
-        change = facets(
-            groups, state.facets, key="facets", filtered=bool(state.facets or state.where)
-        )
-        if change is None:
-            return
-        if change.reset:
-            go(replace(state, facets=(), where="", limit=PAGE))
-        else:
-            go(state.toggled(change.facet, change.where, change.on))
-        st.rerun()
+    except FramekeepError:
+        return  # told in the page, where the results would be
+    change = facets(groups, state.facets, key="facets", filtered=bool(state.facets or state.where))
+    if change is None:
+        return
+    if change.reset:
+        go(replace(state, facets=(), where="", limit=PAGE))
+    else:
+        go(state.toggled(change.facet, change.where, change.on))
+    st.rerun()
 
 
 def counted_facets(state: SearchState) -> dict[str, list[FacetValue]]:

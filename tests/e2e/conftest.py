@@ -31,7 +31,7 @@ FLAGS = [
     "--disable-sync",
 ]
 PATIENCE_MS = 30_000
-SCREENS = Path(os.environ.get("FRAMEKEEP_SCREENS", Path(__file__).parent / "output"))
+SCREENS = Path(__file__).parents[2] / "test-output" / "app"
 
 
 def demo_photos() -> list[Path]:

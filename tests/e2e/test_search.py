@@ -15,7 +15,7 @@ CAT, ROCKET = "demo-05.jpg", "rocket"
 
 def open_searches(page: Page) -> None:
     settled(page)
-    button = page.get_by_test_id("stPopoverButton").filter(has_text="Searches")
+    button = page.get_by_role("button", name="Searches", exact=True)
     if button.get_attribute("aria-expanded") != "true":
         button.click()
 
@@ -248,7 +248,8 @@ def test_the_large_view_steps_and_leaves(page: Page, shared_server: Server) -> N
     page.locator(".score").first.wait_for()
     page.wait_for_timeout(400)
     focused = page.evaluate(
-        "() => { let a = document.activeElement; while (a?.shadowRoot) a = a.shadowRoot.activeElement;"
+        "() => { let a = document.activeElement;"
+        " while (a?.shadowRoot) a = a.shadowRoot.activeElement;"
         " return a?.getAttribute('aria-label') }"
     )
     assert focused is not None

@@ -158,7 +158,8 @@ def _image(value: str) -> ImageTerm | None:
     match = _WEIGHTED.fullmatch(value)
     if match is None:
         return None
-    return ImageTerm(match[1], match[2], _weight(match[3] or ""))
+    kind: Literal["media", "image"] = "media" if match[1] == "media" else "image"
+    return ImageTerm(kind, match[2], _weight(match[3] or ""))
 
 
 def _weight(text: str) -> float:

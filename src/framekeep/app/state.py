@@ -7,13 +7,14 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from framekeep.app.http.inbox import Inbox
 from framekeep.app.http.parts import Parts
 from framekeep.app.http.queries import QueryImages
+from framekeep.app.http.sessions import Sessions
 from framekeep.errors import FramekeepError
 from framekeep.jobs import Jobs
 from framekeep.library import Library
@@ -108,12 +109,24 @@ def clear_library() -> None:
         name = old.library.info.name
         folder = old.library.path
         old.jobs.close()
-        old.library.clear()
-        _context = _made(folder, old.settings, old.parts.token, old.parts.hosts, encoder=name)
+        try:
+            old.library.clear()
+        except FramekeepError:
+            _context = replace(old, jobs=Jobs(folder))
+            raise
+        for left in folder.glob("jobs-*.json"):
+            left.unlink(missing_ok=True)  # work for a library that is no more
+        parts = old.parts
+        _context = _made(folder, old.settings, parts.token, parts.hosts, name, parts.sessions)
 
 
 def _made(
-    folder: Path, settings: Settings, token: str | None, hosts: tuple[str, ...], encoder: str = ""
+    folder: Path,
+    settings: Settings,
+    token: str | None,
+    hosts: tuple[str, ...],
+    encoder: str = "",
+    sessions: Sessions | None = None,
 ) -> Context:
     library = Library.open(folder, encoder or _first_encoder(folder, settings), settings=settings)
     parts = Parts(
@@ -121,7 +134,8 @@ def _made(
         inbox=Inbox(library.path / "uploads", max_bytes=settings.max_bytes),
         queries=QueryImages(library.path / "queries"),
         token=token,
-        **({"hosts": hosts} if hosts else {}),
+        hosts=hosts or Parts.hosts,
+        sessions=sessions or Sessions(),
     )
     return Context(library, Jobs(library.path), parts, settings)
 

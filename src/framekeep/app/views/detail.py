@@ -82,10 +82,12 @@ def _tags(hit: Hit) -> None:
                     with told():
                         library.tag(hit, remove=tag)
                         st.rerun()
-    with st.form(f"tags_{hit.media_id}", border=False, clear_on_submit=True):
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            typed = st.text_input("Add tags", placeholder="trip, family", width="stretch")
-            sent = st.form_submit_button("Add", icon=":material/add:")
+    with (
+        st.form(f"tags_{hit.media_id}", border=False, clear_on_submit=True),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        typed = st.text_input("Add tags", placeholder="trip, family", width="stretch")
+        sent = st.form_submit_button("Add", icon=":material/add:")
     if sent and split_tags(typed):
         with told():
             library.tag(hit, add=split_tags(typed))

@@ -13,7 +13,7 @@ CSS = """
 [data-testid="stMain"] h1 { padding-top: 0; }
 .fk-facts { display: grid; grid-template-columns: minmax(90px, auto) 1fr; gap: 0;
   margin: 0 !important; padding: 0; }
-button[data-selected="true"] * { color: light-dark(#1f2328, #e8e9ec) !important; }
+button[data-selected="true"] *, [data-testid="stSliderThumbValue"] * { color: light-dark(#1f2328, #e8e9ec) !important; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * {
   color: light-dark(#57606a, #a4abb6) !important; opacity: 1 !important;
 }

@@ -1,0 +1,135 @@
+"""How every page looks and reads: axe-core, light and dark, a phone's width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Server, keep_screen, names, search, settled
+
+PAGES = {
+    "start": "",
+    "search": "?q=an+animal",
+    "filtered": "?q=an+animal&f=orientation~orientation:landscape&not=a+cat",
+    "no-result": "?where=taken%3C1900",
+    "add": "add",
+    "library": "library",
+    "duplicates": "library?view=duplicates",
+    "problems": "library?view=problems",
+    "statistics": "statistics",
+    "settings": "settings",
+}
+
+
+def serious(page: Page) -> list[str]:
+    """axe-core's findings of weight, each with the first elements it is about."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{finding['id']}: {[node['html'][:160] for node in finding['nodes'][:3]]}"
+        for finding in found
+        if finding["impact"] in ("serious", "critical")
+    ]
+
+
+def visit(page: Page, server: Server, address: str) -> None:
+    page.goto(f"{server.address}/{address}")
+    page.get_by_test_id("stSidebar").get_by_text("dimensions").first.wait_for(state="attached")
+    settled(page)
+    page.wait_for_load_state("networkidle")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_no_serious_finding(
+    name: str, scheme: str, new_page: Callable[..., Page], shared_server: Server
+) -> None:
+    page = new_page(color_scheme=scheme)
+    visit(page, shared_server, PAGES[name])
+    keep_screen(page, f"{name}-{scheme}")
+    assert serious(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_photo_a_selection_and_the_dialogs_have_none_either(
+    scheme: str, new_page: Callable[..., Page], shared_server: Server
+) -> None:
+    page = new_page(color_scheme=scheme)
+    page.goto(shared_server.address)
+    search(page, "an animal")
+    page.locator(".tile").first.focus()
+    page.keyboard.press("Space")
+    page.get_by_text("1 photo selected").wait_for()
+    keep_screen(page, f"selected-{scheme}")
+    assert serious(page) == []
+    page.keyboard.press("m")
+    page.get_by_role("menu").wait_for()
+    keep_screen(page, f"menu-{scheme}")
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("t")
+    page.get_by_role("dialog").wait_for()
+    settled(page)
+    keep_screen(page, f"tag-{scheme}")
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name="Refine", exact=True).click()
+    page.get_by_role("textbox", name="Steer away from").wait_for()
+    keep_screen(page, f"refine-{scheme}")
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    page.locator(".tile").first.click()
+    page.get_by_text("About this photo").wait_for()
+    settled(page)
+    page.wait_for_load_state("networkidle")
+    keep_screen(page, f"photo-{scheme}")
+    assert serious(page) == []
+
+
+def test_the_theme_follows_the_system(new_page: Callable[..., Page], shared_server: Server) -> None:
+    grounds = {}
+    for scheme in ("light", "dark"):
+        page = new_page(color_scheme=scheme)
+        visit(page, shared_server, "")
+        grounds[scheme] = page.get_by_test_id("stApp").evaluate(
+            "app => getComputedStyle(app).backgroundColor"
+        )
+    assert grounds == {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 19, 22)"}
+
+
+def test_a_phones_width(new_page: Callable[..., Page], shared_server: Server) -> None:
+    page = new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    visit(page, shared_server, "")
+    search(page, "a cat")
+    keep_screen(page, "phone-search")
+    assert serious(page) == []
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 390
+    tile = page.locator(".tile").first.bounding_box()
+    assert tile is not None
+    assert tile["width"] <= 390
+    first = names(page)[0]
+    page.locator(".tile").first.tap()
+    page.locator(".stage").wait_for()
+    expect(page.locator(".bar .name")).to_have_text(first)
+    settled(page)
+    keep_screen(page, "phone-photo")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_nothing_of_streamlits_own_chrome(page: Page, shared_server: Server) -> None:
+    visit(page, shared_server, "")
+    for text in ("Deploy", "Made with Streamlit", "Manage app"):
+        assert page.get_by_text(text).count() == 0
+    assert page.title() == "Search" or "framekeep" in page.title()
+
+
+def test_the_pages_are_kept_as_pictures(shared_server: Server) -> None:
+    from tests.e2e.conftest import SCREENS
+
+    kept = {path.name for path in Path(SCREENS).glob("*.png")}
+    assert {f"{name}-{scheme}.png" for name in PAGES for scheme in ("light", "dark")} <= kept

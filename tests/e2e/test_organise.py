@@ -1,0 +1,229 @@
+"""Selecting, tagging, the library by date, duplicates, statistics, settings."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+import framekeep
+from tests.e2e.conftest import Server, demo_photos, names, search, settled
+
+
+def test_filter_select_and_tag_twenty(
+    page: Page, serve: Callable[..., Server], own_library: Path
+) -> None:
+    server = serve(own_library)
+    page.goto(f"{server.address}/library")
+    page.locator(".tile").first.wait_for()
+    page.locator("summary", has_text="Format").click()
+    page.locator("label", has_text="jpeg").click()
+    page.wait_for_url(re.compile("f=format"))
+    settled(page)
+    order = names(page)
+    page.locator(".tile .check").first.click(force=True)
+    page.locator(".tile").nth(19).click(modifiers=["Shift"])
+    expect(page.get_by_text("20 photos selected")).to_be_visible()
+    page.get_by_role("button", name="Tag", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("textbox", name="Add tags").fill("chosen, für <b>später</b>")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_have_count(0)
+    page.get_by_text("20 photos tagged").wait_for()
+    with framekeep.open(own_library) as library:
+        assert library.tags() == {"chosen": 20, "für <b>später</b>": 20}
+        chosen = {hit.path.name for hit in library.search(where="tag:chosen", limit=50)}
+    assert chosen == set(order[:20])
+    page.locator("summary", has_text="Tags").click()
+    page.locator("label", has_text="chosen").click()
+    expect(page.locator(".tile")).to_have_count(20)
+
+
+def test_ctrl_click_adds_one_and_let_go_clears(page: Page, shared_server: Server) -> None:
+    page.goto(shared_server.address)
+    page.locator(".tile").nth(1).click(modifiers=["Control"])
+    page.locator(".tile").nth(4).click(modifiers=["Control"])
+    expect(page.get_by_text("2 photos selected")).to_be_visible()
+    page.get_by_role("button", name="Let go").click()
+    expect(page.get_by_text("photos selected")).to_have_count(0)
+    expect(page.locator(".tile[aria-selected=true]")).to_have_count(0)
+
+
+def test_two_browsers_do_not_mix_their_searches_or_selections(
+    page: Page, new_page: Callable[..., Page], shared_server: Server
+) -> None:
+    other = new_page()
+    page.goto(shared_server.address)
+    other.goto(shared_server.address)
+    search(page, "a cat")
+    search(other, "a rocket launch")
+    page.locator(".tile").first.click(modifiers=["Control"])
+    expect(page.get_by_text("1 photo selected")).to_be_visible()
+    assert other.get_by_text("selected").count() == 0
+    expect(other.get_by_role("textbox").first).to_have_value("a rocket launch")
+    assert names(page)[0] != names(other)[0]
+
+
+def test_ten_sessions_at_once_share_one_model(
+    new_page: Callable[..., Page], shared_server: Server
+) -> None:
+    queries = [
+        f"a photo of {thing}"
+        for thing in ["cat", "dog", "cup", "coin", "moon", "car", "tree", "sea", "bird", "cake"]
+    ]
+    pages = [new_page() for _ in queries]
+    for page in pages:
+        page.goto(shared_server.address)
+    for page, text in zip(pages, queries, strict=True):
+        box = page.get_by_role("textbox").first
+        box.fill(text)
+        box.press("Enter")
+    for page, text in zip(pages, queries, strict=True):
+        page.wait_for_url(f"**q={text.replace(' ', '+')}*")
+        settled(page)
+        page.locator(".score").first.wait_for()
+    with framekeep.open(shared_server.library) as library:
+        for page, text in zip(pages, queries, strict=True):
+            assert names(page)[:5] == [hit.path.name for hit in library.search(text, limit=5)]
+
+
+def test_a_selection_made_during_a_slow_search_does_not_end_up_in_the_new_results(
+    page: Page, shared_server: Server
+) -> None:
+    page.goto(shared_server.address)
+    search(page, "a cat")
+    box = page.get_by_role("textbox").first
+    box.fill("a rocket launch")
+    box.press("Enter")
+    page.locator(".tile").nth(2).click(modifiers=["Control"])
+    page.wait_for_url(re.compile("q=a.rocket"))
+    settled(page)
+    page.wait_for_timeout(600)
+    shown = page.locator(".tile[aria-selected=true]").count()
+    told = page.get_by_text("selected").count()
+    assert (shown, told) in ((0, 0), (1, 1))
+    if shown:
+        expect(page.get_by_text("1 photo selected")).to_be_visible()
+
+
+def test_the_library_by_date_with_its_time_line(
+    page: Page, serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, path in enumerate(demo_photos()[:12]):
+        image = Image.open(path)
+        exif = Image.Exif()
+        exif[0x0132] = f"202{number // 4}:0{1 + number % 4}:10 12:00:00"
+        exif.get_ifd(0x8769)[0x9003] = exif[0x0132]
+        image.save(folder / f"{number:02}.jpg", exif=exif)
+    with framekeep.open(tmp_path / "library", encoder="starter") as library:
+        list(library.add(folder))
+    server = serve(tmp_path / "library")
+    page.goto(f"{server.address}/library")
+    page.locator(".tile").first.wait_for()
+    assert names(page) == [f"{n:02}.jpg" for n in reversed(range(12))]
+    heads = page.locator(".group h3").all_inner_texts()
+    assert heads[0] == "April 2022"
+    assert len(heads) == 12
+    page.get_by_role("button", name="February 2021: 1").click()
+    page.wait_for_url(re.compile("at=2021-02"))
+    settled(page)
+    assert names(page)[0] == "05.jpg"
+    page.locator("label", has_text="2020").click()
+    expect(page.locator(".tile")).to_have_count(4)
+
+
+def test_duplicates_keep_the_best_and_delete_nothing(
+    page: Page, serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, path in enumerate(demo_photos()[:3]):
+        shutil.copy(path, folder / f"{number}-large.jpg")
+        image = Image.open(path)
+        image.resize((image.width // 2, image.height // 2)).save(folder / f"{number}-small.jpg")
+    shutil.copy(demo_photos()[0], folder / "a-copy.jpg")
+    with framekeep.open(tmp_path / "library", encoder="starter") as library:
+        list(library.add(folder))
+    server = serve(tmp_path / "library")
+    page.goto(f"{server.address}/library?view=duplicates")
+    page.get_by_role("button", name="Keep the best", exact=True).first.wait_for()
+    assert page.get_by_role("button", name="Keep the best", exact=True).count() == 3
+    page.get_by_role("button", name="Keep the best", exact=True).first.click()
+    expect(page.get_by_role("button", name="Keep the best", exact=True)).to_have_count(2)
+    page.get_by_role("button", name="Keep the best of all").click()
+    page.get_by_text("No duplicates of this kind").wait_for()
+    with framekeep.open(tmp_path / "library") as library:
+        tagged = {hit.path.name for hit in library.search(where="tag:duplicate", limit=9)}
+    assert tagged == {f"{number}-small.jpg" for number in range(3)}
+    assert len(list(folder.iterdir())) == 7
+    page.get_by_text("Same content", exact=True).click()
+    table = page.get_by_role("region", name="Contents in more than one place")
+    expect(table.get_by_role("row")).to_have_count(2)
+    expect(table).to_contain_text("a-copy.jpg")
+
+
+def test_statistics_show_the_library_and_the_map_selects(page: Page, shared_server: Server) -> None:
+    page.goto(f"{shared_server.address}/?q=a+cat")
+    page.locator(".score").first.wait_for()
+    page.get_by_role("link", name="Statistics").click()
+    page.locator("canvas").wait_for()
+    text = page.get_by_test_id("stMain").inner_text()
+    assert "starter@" in text
+    assert "384" in text
+    assert "ms" in text
+    box = page.locator("canvas").bounding_box()
+    assert box is not None
+    left, top, right, low = (
+        box["x"] + 3,
+        box["y"] + 3,
+        box["x"] + box["width"] - 3,
+        box["y"] + box["height"] - 3,
+    )
+    page.mouse.move(left, top)
+    page.mouse.down()
+    for x, y in ((right, top), (right, low), (left, low)):
+        page.mouse.move(x, y, steps=4)
+    page.mouse.up()
+    expect(page.locator(".tile")).to_have_count(len(demo_photos()))
+
+
+def test_clearing_needs_the_words_and_keeps_the_files(
+    page: Page, serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = serve(tmp_path / "library")
+    page.goto(f"{server.address}/add")
+    page.locator("input[type=file]").first.set_input_files(demo_photos()[:4])
+    page.get_by_text("Done: 4 added").wait_for()
+    page.goto(f"{server.address}/settings")
+    page.get_by_role("button", name="Clear the library").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("textbox").fill("yes")
+    dialog.get_by_role("button", name="Clear", exact=True).click()
+    dialog.get_by_text("Nothing was cleared").wait_for()
+    dialog.get_by_role("textbox").fill("clear the library")
+    dialog.get_by_role("textbox").press("Enter")
+    dialog.get_by_role("button", name="Clear", exact=True).click()
+    expect(dialog).to_have_count(0)
+    page.get_by_test_id("stSidebar").get_by_text("0 photos").wait_for()
+    assert len(list((tmp_path / "library" / "uploads").rglob("*.jpg"))) == 4
+    page.goto(f"{server.address}/add")
+    page.get_by_role("button", name="Process images").click()
+    page.get_by_text(re.compile("Done: 4 added")).wait_for()
+
+
+def test_settings_tell_each_encoder_honestly_and_a_failed_fetch(
+    page: Page, serve: Callable[..., Server], own_library: Path
+) -> None:
+    server = serve(own_library)
+    page.goto(f"{server.address}/settings")
+    page.get_by_text("in use").wait_for()
+    for name in ("starter", "clip-vit-b-32", "clip-vit-l-14"):
+        assert page.get_by_text(name, exact=True).count()
+    page.get_by_role("button", name="Fetch").first.click()
+    page.get_by_text(re.compile("Failed: .*FRAMEKEEP_OFFLINE")).wait_for()

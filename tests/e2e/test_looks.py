@@ -27,6 +27,7 @@ PAGES = {
 
 def serious(page: Page) -> list[str]:
     """axe-core's findings of weight, each with the first elements it is about."""
+    page.wait_for_timeout(400)  # what fades in is judged when it is there
     found = Axe().run(page).response["violations"]
     return [
         f"{finding['id']}: {[node['html'][:160] for node in finding['nodes'][:3]]}"

@@ -69,7 +69,8 @@ class Gallery {
     this.setState = setStateValue;
     this.trigger = setTriggerValue;
     this.grid.setAttribute("aria-label", data.label || "Photos");
-    this.root.style.setProperty("--row", `${data.row}px`);
+    // On a phone, rows of the usual height would hold one photo each.
+    this.rowHeight = innerWidth < 640 ? Math.round(data.row * 0.62) : data.row;
     const fresh = data.rev !== this.rev;
     if (fresh || data.mark !== this.mark) {
       clearTimeout(this.telling);
@@ -88,9 +89,9 @@ class Gallery {
   }
 
   render(data, fresh) {
-    const same = !fresh && this.row === data.row && data.items.length >= this.items.length &&
+    const same = !fresh && this.row === this.rowHeight && data.items.length >= this.items.length &&
       this.items.every((item, index) => item.id === data.items[index].id);
-    this.row = data.row;
+    this.row = this.rowHeight;
     if (!same) {
       this.grid.replaceChildren();
       this.tiles = [];
@@ -124,8 +125,8 @@ class Gallery {
     tile.style.flex = `${width} 1 ${width}px`;
     tile.style.height = `${this.row}px`;
     tile.style.containIntrinsicSize = `${width}px ${this.row}px`;
-    tile.style.maxWidth = `${Math.round(width * 1.7)}px`;
-    const size = this.row > 220 ? "large" : "small";
+    tile.style.maxWidth = `${Math.round(width * 1.8)}px`;
+    const size = this.row * devicePixelRatio > 330 ? "large" : "small";
     const image = el("img", { alt: "", loading: index < 24 ? "eager" : "lazy", decoding: "async",
       draggable: "false" });
     image.onerror = () => tile.classList.add("broken");

@@ -6,14 +6,17 @@ import streamlit as st
 
 CSS = """
 <style>
+:root { color-scheme: light dark; }
 [data-testid="stHeader"] { background: transparent; height: 2.75rem; min-height: 2.75rem; }
 [data-testid="stMainBlockContainer"] { padding: 2.6rem 2rem 3rem; max-width: none; }
 [data-testid="stAppDeployButton"], [data-testid="stStatusWidget"] svg { display: none; }
 [data-testid="stSidebarUserContent"] { padding-bottom: 2rem; }
 [data-testid="stMain"] h1 { padding-top: 0; }
 .fk-facts { display: grid; grid-template-columns: minmax(90px, auto) 1fr; gap: 0;
-  margin: 0 !important; padding: 0; }
-button[data-selected="true"] *, [data-testid="stSliderThumbValue"] * { color: light-dark(#1f2328, #e8e9ec) !important; }
+  margin: 0 !important; padding: 0 !important; }
+button[data-selected="true"] *, [data-testid="stSliderThumbValue"] * {
+  color: light-dark(#1f2328, #e8e9ec) !important;
+}
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * {
   color: light-dark(#57606a, #a4abb6) !important; opacity: 1 !important;
 }
@@ -37,6 +40,7 @@ button[data-selected="true"] *, [data-testid="stSliderThumbValue"] * { color: li
 [class*="_bar"][data-testid="stVerticalBlock"], .st-key-chips { min-height: 42px; }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding: 2.6rem 0.8rem 2rem; }
+  .st-key-searchbar > :first-child { flex: 1 1 100% !important; }
 }
 </style>
 """

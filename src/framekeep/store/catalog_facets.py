@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import PurePath
 from typing import Any
@@ -27,7 +29,11 @@ SHARPNESS = {
     "sharp": "sharpness>=2000",
 }
 """Of 500 everyday photos one in ten lies below 500, and half of them below 2,000."""
-_UPPER = {"heic": "HEIC", "raw": "camera raw"}
+_SIZE_STEPS = (2e6, 8e6, 20e6)
+_SHARPNESS_STEPS = (500, 2000)
+_SHOWN = {"heic": "HEIC", "raw": "camera raw"}
+
+Groups = list[tuple[tuple[Any, ...], int]]
 
 
 class FacetsPart:
@@ -37,13 +43,21 @@ class FacetsPart:
     count_matching: Callable[[Filter | None], int]
 
     def facets(self, where: Filter | None) -> dict[str, list[FacetValue]]:
-        """Every facet's values with their counts; those without media are left out."""
+        """Every facet's values with their counts; values without media are left out."""
+        # One pass over the media for four facets: each has few values.
+        columns = (
+            media.c.format,
+            media.c.shape,
+            _step(media.c.pixels, _SIZE_STEPS),
+            _step(media.c.sharpness, _SHARPNESS_STEPS),
+        )
+        formats, shapes, sizes, sharpnesses = _by_column(self._grouped(columns, where), 4)
         return {
             "year": self._years(where),
-            "format": self._by_column(media.c.format, "format", where),
-            "size": self._classes(SIZES, where),
-            "orientation": self._by_column(media.c.shape, "orientation", where),
-            "sharpness": self._classes(SHARPNESS, where),
+            "format": _named("format", formats),
+            "size": _classes(SIZES, sizes),
+            "orientation": _named("orientation", shapes),
+            "sharpness": _classes(SHARPNESS, sharpnesses),
             "camera": self._cameras(where),
             "folder": self._folders(where),
             "tag": self._tags(where),
@@ -58,9 +72,7 @@ class FacetsPart:
             key=lambda each: (-each.year, -each.month),
         )
 
-    def _grouped(
-        self, columns: Iterable[sa.ColumnElement[Any]], where: Filter | None
-    ) -> list[tuple[tuple[Any, ...], int]]:
+    def _grouped(self, columns: Iterable[sa.ColumnElement[Any]], where: Filter | None) -> Groups:
         by = list(columns)
         query = (
             sa.select(*by, sa.func.count())
@@ -85,57 +97,122 @@ class FacetsPart:
         ]
         return [*values, *([FacetValue("no date", "not has-taken", without)] if without else [])]
 
-    def _by_column(
-        self, column: sa.Column[str], field: str, where: Filter | None
-    ) -> list[FacetValue]:
-        counted = sorted(self._grouped([column], where), key=lambda pair: (-pair[1], str(pair[0])))
-        return [
-            FacetValue(_UPPER.get(str(v), str(v)), str(Compare(field, "=", str(v))), count)
-            for (v,), count in counted
-        ]
-
-    def _classes(self, classes: dict[str, str], where: Filter | None) -> list[FacetValue]:
-        counted = [FacetValue(n, w, self._count(where, w)) for n, w in classes.items()]
-        return [value for value in counted if value.count]
-
     def _cameras(self, where: Filter | None) -> list[FacetValue]:
         found = {str(c): n for (c,), n in self._grouped([media.c.camera], where) if c}
-        frequent = sorted(found, key=lambda name: (-found[name], name))[:MOST_VALUES]
-        values = []
-        for name in frequent:
-            fragment = str(Compare("camera", "=", name))
-            # The filter finds a name within longer ones, too.
-            values.append(FacetValue(name, fragment, self._count(where, fragment)))
-        return values
+        lowered = [(name.lower(), count) for name, count in found.items()]
 
-    def _folders(self, where: Filter | None) -> list[FacetValue]:
-        query = (
-            sa.select(files.c.folder, sa.func.count(files.c.media_id.distinct()).label("n"))
-            .join(media, media.c.media_id == files.c.media_id)
-            .where(files.c.state == LIVE, matching_condition(where))
-            .group_by(files.c.folder)
-            .order_by(sa.desc("n"), files.c.folder)
-            .limit(MOST_VALUES)
-        )
-        with self._db.read() as connection:
-            folders = [str(row.folder) for row in connection.execute(query)]
-        values = []
-        for folder in folders:
-            fragment = str(Compare("folder", "=", folder))
-            label = "/".join(PurePath(folder).parts[-2:])
-            values.append(FacetValue(label, fragment, self._count(where, fragment)))
-        return values
+        def count(name: str) -> int:
+            # The filter finds a name within longer ones, too.
+            return sum(n for other, n in lowered if name.lower() in other)
+
+        return self._texts("camera", _most(found), where, count)
 
     def _tags(self, where: Filter | None) -> list[FacetValue]:
         query = (
-            sa.select(tags.c.tag, sa.func.count().label("n"))
+            sa.select(tags.c.tag, sa.func.count())
             .join(media, media.c.media_id == tags.c.media_id)
             .where(matching_condition(where))
             .group_by(tags.c.tag)
-            .order_by(sa.desc("n"), tags.c.tag)
-            .limit(MOST_VALUES)
         )
         with self._db.read() as connection:
-            found = [str(row.tag) for row in connection.execute(query)]
-        fragments = [(tag, str(Compare("tag", "=", tag))) for tag in found]
-        return [FacetValue(tag, text, self._count(where, text)) for tag, text in fragments]
+            found = {str(tag): int(n) for tag, n in connection.execute(query)}
+        spellings = Counter(tag.lower() for tag in found)
+
+        def count(tag: str) -> int | None:
+            # A medium may have a tag in two spellings, which the filter does not tell apart.
+            return found[tag] if spellings[tag.lower()] == 1 else None
+
+        return self._texts("tag", _most(found), where, count)
+
+    def _folders(self, where: Filter | None) -> list[FacetValue]:
+        joined = (
+            sa.join(files, media, media.c.media_id == files.c.media_id),
+            sa.and_(files.c.state == LIVE, matching_condition(where)),
+        )
+        folder, media_id = files.c.folder, files.c.media_id
+        several = (
+            sa.select(media_id).where(files.c.state == LIVE, media_id.is_not(None))
+            .group_by(media_id).having(sa.func.count() > 1)
+        )  # fmt: skip
+        by_folder = sa.select(folder, sa.func.count(media_id.distinct())).group_by(folder)
+        copies = sa.select(media_id, folder).where(media_id.in_(several))
+        with self._db.read() as connection:
+            rows = connection.execute(by_folder.select_from(joined[0]).where(joined[1]))
+            found = {str(name): int(n) for name, n in rows}
+            places: dict[str, set[str]] = {}
+            for held, name in connection.execute(copies.select_from(joined[0]).where(joined[1])):
+                places.setdefault(held, set()).add(name)
+        shared = Counter(frozenset(names) for names in places.values() if len(names) > 1)
+
+        def count(top: str) -> int | None:
+            if not PurePath(top).is_absolute():
+                return None
+            below = {name for name in found if _lies_in(name, top)}
+            # A medium with copies in several of these folders is one.
+            twice = sum(n * max(0, len(names & below) - 1) for names, n in shared.items())
+            return sum(found[name] for name in below) - twice
+
+        return self._texts("folder", _most(found), where, count, _last_two)
+
+    def _texts(
+        self,
+        field: str,
+        names: Iterable[str],
+        where: Filter | None,
+        count: Callable[[str], int | None],
+        label: Callable[[str], str] = str,
+    ) -> list[FacetValue]:
+        """Values of a text field, most frequent first; SQL counts what `count` cannot."""
+
+        def value(name: str) -> FacetValue:
+            fragment = str(Compare(field, "=", name))
+            known = None if "*" in name or "?" in name else count(name)
+            return FacetValue(
+                label(name), fragment, self._count(where, fragment) if known is None else known
+            )
+
+        return sorted(map(value, names), key=lambda each: -each.count)
+
+
+def _step(column: sa.Column[Any], bounds: Iterable[float]) -> sa.ColumnElement[int]:
+    """0 below the first bound, 1 below the second, …"""
+    steps = list(bounds)
+    return sa.case(
+        *((column < sa.literal(bound), sa.literal_column(str(i))) for i, bound in enumerate(steps)),
+        else_=sa.literal_column(str(len(steps))),
+    )
+
+
+def _by_column(grouped: Groups, columns: int) -> list[Counter[Any]]:
+    """The counts of each column's values."""
+    counters: list[Counter[Any]] = [Counter() for _ in range(columns)]
+    for values, count in grouped:
+        for counter, value in zip(counters, values, strict=True):
+            counter[value] += count
+    return counters
+
+
+def _named(field: str, counted: Counter[Any]) -> list[FacetValue]:
+    ordered = sorted(counted.items(), key=lambda pair: (-pair[1], str(pair[0])))
+    return [
+        FacetValue(_SHOWN.get(str(v), str(v)), str(Compare(field, "=", str(v))), n)
+        for v, n in ordered
+    ]
+
+
+def _classes(classes: dict[str, str], counted: Counter[Any]) -> list[FacetValue]:
+    numbered = enumerate(classes.items())
+    return [FacetValue(name, w, counted[i]) for i, (name, w) in numbered if counted[i]]
+
+
+def _most(found: dict[str, int]) -> list[str]:
+    return sorted(found, key=lambda name: (-found[name], name))[:MOST_VALUES]
+
+
+def _lies_in(folder: str, top: str) -> bool:
+    return folder == top or folder.startswith(top.rstrip(os.sep) + os.sep)
+
+
+def _last_two(folder: str) -> str:
+    path = PurePath(folder)
+    return "/".join(path.relative_to(path.anchor).parts[-2:]) or folder

@@ -37,7 +37,9 @@ button[data-selected="true"] *, [data-testid="stSliderThumbValue"] * {
 }
 .fk-facts dt { padding-right: 20px; font-weight: 600; }
 .fk-facts dd { overflow-wrap: anywhere; }
-[class*="_bar"][data-testid="stVerticalBlock"], .st-key-chips { min-height: 42px; }
+[class*="st-key-"][class*="_bar"] { min-height: 44px; }
+.st-key-chips { min-height: 42px; }
+@media (min-width: 900px) { [class*="st-key-"][class*="_bar"] { height: 44px; } }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding: 2.6rem 0.8rem 2rem; }
   .st-key-searchbar > :first-child { flex: 1 1 100% !important; }

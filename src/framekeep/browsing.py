@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from framekeep.errors import InputError, NotFoundError
+from framekeep.errors import InputError, MediaError, NotFoundError, StoreError
 from framekeep.types import (
     FacetValue,
     Hit,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 THUMBNAILS_FOLDER = "thumbnails"
 LONGEST_QUERY = 4000
 MAP_SEED = 0
+_ID = re.compile(r"[0-9a-f]{64}")
 
 
 class Browsing:
@@ -48,7 +51,7 @@ class Browsing:
             """The encoder of the library's vectors."""
 
     def generation(self) -> int:
-        """A number that changes whenever media, vectors or tags have changed."""
+        """A number that changes whenever media, files, vectors or tags have changed."""
         return self._catalog.generation()
 
     def count(self, where: str | None = None) -> int:
@@ -70,6 +73,10 @@ class Browsing:
         from framekeep.filters import parse_filter
 
         return self._catalog.select_ids(parse_filter(where))
+
+    def file_counts(self) -> dict[str, int]:
+        """How many files there are in each state, such as "indexed" or "failed"; quick."""
+        return self._catalog.file_counts()
 
     def tags(self) -> dict[str, int]:
         """Every tag with the number of media that carry it."""
@@ -106,22 +113,25 @@ class Browsing:
         """A WebP file of a medium: "small" (320 px at the longer side), "large" (640), "preview"
         (2,048). Made now where the cache does not have it.
 
-        Raises NotFoundError for an unknown medium, MediaError where its file cannot be read.
+        Raises NotFoundError for an unknown medium, MediaError where none of its files can be
+        read, StoreError where the thumbnail cannot be written.
         """
-        from framekeep.media.images import read_photo
         from framekeep.media.thumbnails import LONGEST_PX
 
+        if size not in LONGEST_PX:
+            raise InputError(f"A thumbnail is {', '.join(LONGEST_PX)}, not {size!r}.")
         cache = self.thumbnails()
-        found = cache.get(media_id, size)
+        found = cache.get(media_id, size) if _ID.fullmatch(media_id) else None
         if found is not None:
             return found
-        photo = read_photo(
-            str(self.original(media_id)),
-            min_side_px=LONGEST_PX[size],
-            max_pixels=self._settings.max_pixels,
-            max_bytes=self._settings.max_bytes,
-        )
-        return cache.put(media_id, size, photo.rgb)
+        rgb = self._decoded(media_id, LONGEST_PX[size])
+        try:
+            return cache.put(media_id, size, rgb)
+        except OSError as exc:
+            reason = (exc.strerror or "error").lower()
+            raise StoreError(
+                f"A thumbnail cannot be written to {cache.folder}: {reason}; make room there."
+            ) from exc
 
     def original(self, media_id: str) -> Path:
         """Where a medium's file lies now. Raises NotFoundError."""
@@ -129,6 +139,32 @@ class Browsing:
             if Path(path).is_file():
                 return Path(path)
         raise NotFoundError(f"There is no file of a medium {media_id[:64]!r} in this library.")
+
+    def _decoded(self, media_id: str, min_side_px: int) -> RgbImage:
+        """A medium's picture, from the first of its files that still holds it."""
+        fault: MediaError | None = None
+        for path in self._catalog.paths([media_id]).get(media_id, []):
+            try:
+                rgb = self.check_picture(Path(path), min_side_px)
+                if self._still_holds(path, media_id):
+                    return rgb
+                fault = MediaError(f"{path} has changed since it was added: add it again.")
+            except MediaError as exc:
+                fault = exc
+        if fault is not None:
+            raise fault
+        raise NotFoundError(f"There is no medium {media_id[:64]!r} in this library.")
+
+    def _still_holds(self, path: str, media_id: str) -> bool:
+        from framekeep.media.scan import content_id
+
+        known = self._catalog.files_at([path]).get(path)
+        with suppress(OSError):
+            status = Path(path).stat()
+            if known and (known.bytes, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
+                return True
+        # A thumbnail is kept under its content's id for good: it must not show another one.
+        return content_id(path) == media_id
 
     def check_picture(self, path: Path, min_side_px: int = 32) -> RgbImage:
         """A file as a picture (H, W, 3) uint8, a JPEG at the smallest scale with that side.
@@ -214,5 +250,7 @@ def _plane(rows: Vectors) -> Vectors:
     plane = plane * np.sign(plane[np.abs(plane).argmax(axis=0), [0, 1]])
     flat = centred @ plane
     most = np.abs(flat).max(axis=0)
-    scaled: Vectors = (flat / np.where(most > 0, most, 1.0)).astype(np.float32)
+    # What is left of an axis without any spread is rounding: it must not fill the map.
+    seen = most > 1e-6
+    scaled: Vectors = np.where(seen, flat / np.where(seen, most, 1.0), 0.0).astype(np.float32)
     return scaled

@@ -156,8 +156,11 @@ class _Ingest:
         with closing(Spool(scan(paths, max_bytes=self.limits.max_bytes))) as spool:
             yield self.progress.event("scanning")
             yield from self._read_all(spool)
-        yield from self._tell_missing(self.catalog.mark_missing(paths, self.run_id))
+        gone = self.catalog.mark_missing(paths, self.run_id)
+        yield from self._tell_missing(gone)
         self._clean_up()
+        if gone:
+            self.catalog.bump_generation()
         yield self.progress.event("done")
 
     def _tell_missing(self, gone: Sequence[FileRecord]) -> Iterator[IngestEvent]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -186,3 +187,13 @@ def open_index(folder: Path, catalog: Catalog, vectors: str | None) -> VectorSto
     if url:
         return ChromaStore.server(url, namespace=catalog.get_meta("library_id") or "")
     return ChromaStore.local(folder / CHROMA_FOLDER)
+
+
+def bytes_below(folder: Path) -> int:
+    """What the files in a folder add up to; those that go meanwhile are left out."""
+    total = 0
+    for inner, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += os.stat(os.path.join(inner, name)).st_size  # noqa: PTH116, PTH118 - quick
+    return total

@@ -15,7 +15,6 @@ from framekeep.types import RgbImage, ThumbnailSize
 
 LONGEST_PX: dict[ThumbnailSize, int] = {"small": 320, "large": 640, "preview": 2048}
 _QUALITY: dict[ThumbnailSize, int] = {"small": 75, "large": 75, "preview": 82}
-_LOOK_EVERY = 2000
 _DAY_S = 86_400
 
 
@@ -29,7 +28,9 @@ class ThumbnailCache:
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self.folder = folder
         self._max_bytes = max_bytes
-        self._written = 0
+        self._look_after = max_bytes // 20
+        # Starting anywhere, so that many processes that each write little keep the bound, too.
+        self._written = uuid.uuid4().int % max(1, self._look_after)
         self._lock = threading.Lock()
 
     def place(self, media_id: str, size: ThumbnailSize) -> Path:
@@ -56,10 +57,11 @@ class ThumbnailCache:
         part = path.with_suffix(f".{uuid.uuid4().hex[:8]}.part")
         try:
             image.save(part, "WEBP", quality=_QUALITY[size], method=2)
+            written = part.stat().st_size
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-        self._keep_bound()
+        self._keep_bound(written)
         return path
 
     def put_new(self, media_id: str, rgb: RgbImage, size_wh: tuple[int, int]) -> None:
@@ -67,7 +69,7 @@ class ThumbnailCache:
 
         A thumbnail that cannot be written is made later, when it is wanted.
         """
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, MemoryError):
             longest = max(rgb.shape[:2])
             for size in ("small", "large"):
                 if longest >= min(LONGEST_PX[size], max(size_wh)):
@@ -77,11 +79,13 @@ class ThumbnailCache:
         """Delete what was used longest ago, where the cache has outgrown its bound."""
         found = []
         total = 0
-        for path in self.folder.glob("*/*/*"):
-            with contextlib.suppress(OSError):
-                status = path.stat()
-                found.append((status.st_mtime, status.st_size, path))
-                total += status.st_size
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    path = Path(folder) / name
+                    status = path.stat()
+                    found.append((status.st_mtime, status.st_size, path))
+                    total += status.st_size
         if total <= self._max_bytes:
             return
         for _, size, path in sorted(found):
@@ -91,9 +95,11 @@ class ThumbnailCache:
             if total <= 0.9 * self._max_bytes:
                 return
 
-    def _keep_bound(self) -> None:
+    def _keep_bound(self, written: int) -> None:
+        """Look at the whole cache, which takes a second, only after a good part of it is new."""
         with self._lock:
-            self._written += 1
-            if self._written % _LOOK_EVERY:
+            self._written += written
+            if self._written < self._look_after:
                 return
+            self._written = 0
         self.shrink()

@@ -177,6 +177,7 @@ def select_seconds(browser: Browser, address: str, rounds: int) -> tuple[float, 
     seconds, moved = [], 0.0
     for number in range(1, rounds + 1):
         other = page.locator(".tile").nth(40 + number)
+        other.scroll_into_view_if_needed()
         before = tile.bounding_box()
         started = time.perf_counter()
         other.click(modifiers=["Control"])

@@ -198,7 +198,7 @@ class Gallery {
 
   // Moving
 
-  setCursor(index, focus = true) {
+  setCursor(index, focus = true, scroll = true) {
     if (!this.tiles.length) return;
     index = Math.max(0, Math.min(index, this.tiles.length - 1));
     this.tiles[this.cursor]?.setAttribute("tabindex", "-1");
@@ -209,7 +209,7 @@ class Gallery {
     tile.classList.add("cursor");
     if (focus) {
       tile.focus({ preventScroll: true });
-      tile.scrollIntoView({ block: "nearest" });
+      if (scroll) tile.scrollIntoView({ block: "nearest" });
     }
   }
 
@@ -277,7 +277,7 @@ class Gallery {
     const tile = event.target.closest(".tile");
     if (!tile) return;
     const index = Number(tile.dataset.index);
-    this.setCursor(index);
+    this.setCursor(index, true, false);
     if (event.target.closest(".dots")) this.openMenu(index, event.clientX, event.clientY);
     else if (event.shiftKey) this.range(index);
     else if (event.ctrlKey || event.metaKey || event.target.closest(".check")) this.toggle(index);
@@ -288,7 +288,7 @@ class Gallery {
     const tile = event.target.closest(".tile");
     if (!tile) return;
     event.preventDefault();
-    this.setCursor(Number(tile.dataset.index));
+    this.setCursor(Number(tile.dataset.index), true, false);
     this.openMenu(Number(tile.dataset.index), event.clientX, event.clientY);
   }
 

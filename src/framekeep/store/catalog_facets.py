@@ -98,7 +98,7 @@ class FacetsPart:
         return [*values, *([FacetValue("no date", "not has-taken", without)] if without else [])]
 
     def _cameras(self, where: Filter | None) -> list[FacetValue]:
-        found = {str(c): n for (c,), n in self._grouped([media.c.camera], where) if c}
+        found = {str(c): n for (c,), n in self._grouped([media.c.camera], where) if c and c.strip()}
         lowered = [(name.lower(), count) for name, count in found.items()]
 
         def count(name: str) -> int:

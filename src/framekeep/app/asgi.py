@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
+import sys
 import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -62,9 +63,15 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
 
     address = config.get_option("server.address")
     token = os.environ.get(TOKEN_ENV) or None
-    check_address(address, token, no_auth=bool(os.environ.get(NO_AUTH_ENV)))
     hosts = tuple(filter(None, os.environ.get(HOSTS_ENV, "").split(",")))
-    await anyio.to_thread.run_sync(lambda: state.start(token=token, hosts=hosts))
+    try:
+        check_address(address, token, no_auth=bool(os.environ.get(NO_AUTH_ENV)))
+        if not state.started():
+            await anyio.to_thread.run_sync(lambda: state.start(token=token, hosts=hosts))
+    except FramekeepError as exc:
+        sys.stderr.write(f"{exc}\n")
+        sys.stderr.flush()
+        os._exit(1)  # anything raised here would bury the sentence under the server's traceback
     try:
         yield {}
     finally:

@@ -78,6 +78,11 @@ def context() -> Context:
     return _context
 
 
+def started() -> bool:
+    """Whether there is a running app in this process."""
+    return _context is not None
+
+
 def start(
     library: Path | None = None, token: str | None = None, hosts: Sequence[str] = ()
 ) -> Context:

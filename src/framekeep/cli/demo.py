@@ -11,19 +11,21 @@ import typer
 from framekeep.cli.common import GlobalOptions, LibraryOption, console, opened
 from framekeep.cli.progress import follow
 from framekeep.cli.searching import show_hits
+from framekeep.cli.web import serve
 from framekeep.settings import data_dir
 
 SEARCHES = ("a cat", "rocket launch", "a cup of coffee")
 
 
 def demo(
-    app: Annotated[  # noqa: ARG001 - a fixed form; the web app is not there yet
-        bool,
-        typer.Option("--app/--no-app", help="Open the web app afterwards (there is none yet)."),
+    app: Annotated[
+        bool, typer.Option("--app/--no-app", help="Open the web app afterwards.")
     ] = True,
     library: LibraryOption = None,
 ) -> None:
-    """Add the packaged demo photos to a demo library and search them, all on this machine.
+    """Add the packaged demo photos to a demo library, search them, and open the web app on them.
+
+    All of it happens on this machine. Ctrl-C ends the app.
 
     Example: framekeep demo --no-app
     """
@@ -48,3 +50,6 @@ def demo(
         "  framekeep library encoder clip-vit-b-32",
         highlight=False,
     )
+    if app:
+        console.print()
+        serve(folder)

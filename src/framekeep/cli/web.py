@@ -18,9 +18,10 @@ DEFAULT_PORT = 8501
 
 
 def app(
-    port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)] = (
-        DEFAULT_PORT
-    ),
+    port: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="The port; otherwise 8501, or a free one.", max=65535),
+    ] = None,
     library: LibraryOption = None,
     host: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Another address asks for a sign-in.")
@@ -48,27 +49,28 @@ def app(
 
 def serve(
     library: Path | None,
-    port: int = DEFAULT_PORT,
+    port: int | None = None,
     host: str = "127.0.0.1",
     *,
     no_auth: bool = False,
     browser: bool = True,
 ) -> None:
     """Run the web app until it is stopped."""
-    from framekeep.app import asgi
+    from framekeep.app import asgi, state
 
     local = asgi.is_loopback(host)
-    port = port or _free_port(host)
-    _check_port(host, port)
+    port = _chosen_port(host, port)
     token = (
         None if local or no_auth else os.environ.get(asgi.TOKEN_ENV) or secrets.token_urlsafe(18)
     )
     folder = Path(library or settings().library).expanduser().absolute()
     os.environ["FRAMEKEEP_LIBRARY"] = str(folder)
+    hosts = [] if local else _hosts(host)
+    state.start(folder, token, hosts)
     for name, value in (
         (asgi.TOKEN_ENV, token),
         (asgi.NO_AUTH_ENV, "1" if no_auth and not local else None),
-        (asgi.HOSTS_ENV, None if local else ",".join(_hosts(host))),
+        (asgi.HOSTS_ENV, ",".join(hosts)),
     ):
         os.environ.pop(name, None)
         if value:
@@ -82,7 +84,10 @@ def serve(
         say("Anyone who reaches this address can see the library: --no-auth was given.")
     if browser:
         threading.Timer(1.5, _open_browser, [address]).start()
-    asgi.run(host, port)
+    try:
+        asgi.run(host, port)
+    finally:
+        state.stop()
 
 
 def _open_browser(address: str) -> None:
@@ -110,20 +115,35 @@ def _own_addresses() -> list[str]:
     return sorted({f"[{a[4][0]}]" if ":" in str(a[4][0]) else str(a[4][0]) for a in found})
 
 
-def _free_port(host: str) -> int:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
+def _chosen_port(host: str, port: int | None) -> int:
+    """The port that was asked for, else the usual one or a free one. Raises InputError."""
+    fault = _fault(host, DEFAULT_PORT if port is None else port)
+    if fault is None and port != 0:
+        return port or DEFAULT_PORT
+    if port:
+        raise InputError(
+            f"The app cannot listen on {host}, port {port}: {fault}. Choose another with --port."
+        )
+    with socket.socket(_family(host)) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError as exc:
+            raise InputError(
+                f"The app cannot listen on {host}: {(exc.strerror or str(exc)).lower()}."
+            ) from exc
         return int(probe.getsockname()[1])
 
 
-def _check_port(host: str, port: int) -> None:
-    """Raise InputError where the app could not listen there."""
+def _fault(host: str, port: int) -> str | None:
+    """Why the app could not listen there, or None."""
     try:
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        with socket.socket(_family(host)) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-    except OSError as exc:
-        raise InputError(
-            f"The app cannot listen on {host}, port {port}: {(exc.strerror or str(exc)).lower()}. "
-            f"Choose another with --port."
-        ) from exc
+    except (OSError, OverflowError) as exc:
+        return (getattr(exc, "strerror", None) or str(exc)).lower()
+    return None
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

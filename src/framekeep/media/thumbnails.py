@@ -84,8 +84,10 @@ class ThumbnailCache:
                 with contextlib.suppress(OSError):
                     path = Path(folder) / name
                     status = path.stat()
-                    found.append((status.st_mtime, status.st_size, path))
                     total += status.st_size
+                    # One being written is left alone; a day later its writer must have died.
+                    if path.suffix != ".part" or status.st_mtime < time.time() - _DAY_S:
+                        found.append((status.st_mtime, status.st_size, path))
         if total <= self._max_bytes:
             return
         for _, size, path in sorted(found):

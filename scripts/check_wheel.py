@@ -12,6 +12,8 @@ MUST_HOLD = (
     "framekeep/data/clip/",
     "framekeep/data/starter/",
     "framekeep/store/migrations/versions/",
+    "framekeep/app/config.toml",
+    "framekeep/app/components/gallery.js",
 )
 MOST_STARTER_BYTES = 45_000_000
 

@@ -31,10 +31,11 @@ def test_quick_start_is_what_is_checked_elsewhere() -> None:
     assert 'framekeep" demo --no-app' in (ROOT / "scripts" / "check").read_text(encoding="utf-8")
 
 
-def test_picture_is_there() -> None:
+def test_pictures_are_there() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (picture,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
-    assert (ROOT / picture).stat().st_size > 10_000
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+    assert len(pictures) == 2
+    assert all((ROOT / picture).stat().st_size > 10_000 for picture in pictures)
 
 
 def test_commands_run(tmp_path: Path) -> None:

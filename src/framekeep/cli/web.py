@@ -77,7 +77,9 @@ def serve(
             os.environ[name] = value
     shown = "127.0.0.1" if local or host in ("0.0.0.0", "::") else host  # noqa: S104 - a comparison
     address = f"http://{shown}:{port}"
-    console.print(f"framekeep runs at {address} with the library {folder}. Ctrl-C stops it.")
+    console.print(
+        f"framekeep runs at {address} with the library {folder}. Ctrl-C stops it.", soft_wrap=True
+    )
     if token:
         say(f"Sign in with this token: {token}")
     elif not local:

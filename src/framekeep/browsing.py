@@ -166,7 +166,7 @@ class Browsing:
         # A thumbnail is kept under its content's id for good: it must not show another one.
         return content_id(path) == media_id
 
-    def check_picture(self, path: Path, min_side_px: int = 32) -> RgbImage:
+    def check_picture(self, path: str | Path, min_side_px: int = 32) -> RgbImage:
         """A file as a picture (H, W, 3) uint8, a JPEG at the smallest scale with that side.
 
         Raises MediaError with the reason where it is not a picture that can be read.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections import OrderedDict, deque
@@ -119,6 +120,7 @@ def clear_library() -> None:
         except FramekeepError:
             _context = replace(old, jobs=Jobs(folder))
             raise
+        shutil.rmtree(old.parts.queries.folder, ignore_errors=True)
         for left in folder.glob("jobs-*.json"):
             left.unlink(missing_ok=True)  # work for a library that is no more
         parts = old.parts

@@ -176,11 +176,12 @@ class FacetsPart:
 
 def _step(column: sa.Column[Any], bounds: Iterable[float]) -> sa.ColumnElement[int]:
     """0 below the first bound, 1 below the second, …"""
-    steps = list(bounds)
-    return sa.case(
-        *((column < sa.literal(bound), sa.literal_column(str(i))) for i, bound in enumerate(steps)),
-        else_=sa.literal_column(str(len(steps))),
-    )
+    # Written out: with bound values PostgreSQL would not see that GROUP BY names the same.
+    steps = [
+        (column < sa.literal_column(repr(bound)), sa.literal_column(str(number)))
+        for number, bound in enumerate(bounds)
+    ]
+    return sa.case(*steps, else_=sa.literal_column(str(len(steps))))
 
 
 def _by_column(grouped: Groups, columns: int) -> list[Counter[Any]]:

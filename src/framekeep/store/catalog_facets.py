@@ -177,7 +177,7 @@ class FacetsPart:
 def _step(column: sa.Column[Any], bounds: Iterable[float]) -> sa.ColumnElement[int]:
     """0 below the first bound, 1 below the second, …"""
     # Written out: with bound values PostgreSQL would not see that GROUP BY names the same.
-    steps = [
+    steps: list[tuple[sa.ColumnElement[bool], sa.ColumnElement[int]]] = [
         (column < sa.literal_column(repr(bound)), sa.literal_column(str(number)))
         for number, bound in enumerate(bounds)
     ]

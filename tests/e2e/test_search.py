@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -111,6 +112,25 @@ def test_a_picture_and_words_with_a_picture(page: Page, shared_server: Server) -
     page.locator(".score").first.wait_for()
     page.get_by_role("button", name="picture", exact=True).click()
     page.wait_for_url(lambda url: "like=" not in url)
+
+
+def test_a_picture_dropped_anywhere_is_searched_with(page: Page, shared_server: Server) -> None:
+    page.goto(shared_server.address)
+    tiles(page)
+    content = base64.b64encode(demo_photos()[6].read_bytes()).decode()
+    page.evaluate(
+        """async content => {
+          const data = await (await fetch(`data:image/jpeg;base64,${content}`)).blob();
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([data], "dropped.jpg", { type: "image/jpeg" }));
+          const options = { dataTransfer: transfer, bubbles: true, cancelable: true };
+          document.body.dispatchEvent(new DragEvent("drop", options));
+        }""",
+        content,
+    )
+    page.wait_for_url(re.compile("like=image"))
+    page.locator(".score").first.wait_for()
+    assert names(page)[0] == demo_photos()[6].name
 
 
 def test_a_picture_that_is_none_is_told(page: Page, shared_server: Server, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ pages = [
     st.Page("app_pages/settings.py", title="Settings", icon=":material/settings:"),
 ]
 page = st.navigation(pages)
+st.set_page_config(page_title=f"{page.title} · framekeep")
 st.session_state[OPEN] = False
 st.session_state["page"] = page.url_path or "search"
 with st.sidebar:

@@ -54,6 +54,10 @@ class Context:
                 self._results.popitem(last=False)
         return made
 
+    def count(self, where: str = "") -> int:
+        """How many media match a filter, or are there at all."""
+        return int(self.kept(("count", where), lambda: self.library.count(where or None)))
+
     def warm(self) -> None:
         """Load the model, once, whoever asks first."""
         with self._model:

@@ -67,6 +67,7 @@ class Dropzone {
     this.zone.ondrop = (event) => this.drop(event);
     this.pasted = (event) => this.paste(event);
     document.addEventListener("paste", this.pasted);
+    document.documentElement.dataset.fkDropzone = "1";
     // A file dropped beside the zone would otherwise replace the page.
     this.beside = (event) => { if (event.dataTransfer?.types?.includes("Files")) event.preventDefault(); };
     addEventListener("dragover", this.beside);
@@ -78,6 +79,7 @@ class Dropzone {
   destroy() {
     this.cancel();
     document.removeEventListener("paste", this.pasted);
+    delete document.documentElement.dataset.fkDropzone;
     removeEventListener("dragover", this.beside);
     removeEventListener("drop", this.beside);
     removeEventListener("beforeunload", this.leaving);

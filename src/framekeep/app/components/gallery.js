@@ -23,6 +23,10 @@ function el(tag, attributes = {}, text = "") {
   return node;
 }
 
+function hasFiles(transfer) {
+  return [...(transfer?.types || [])].includes("Files");
+}
+
 class Gallery {
   constructor(parent) {
     this.root = parent.querySelector(".fk-root");
@@ -51,6 +55,13 @@ class Gallery {
       if (!this.menu.hidden && !event.composedPath().includes(this.menu)) this.closeMenu(false);
     };
     document.addEventListener("pointerdown", this.outside);
+    // A picture dropped or pasted anywhere is searched with; the browser would open it instead.
+    this.over = (event) => { if (hasFiles(event.dataTransfer)) event.preventDefault(); };
+    this.dropped = (event) => this.take(event, event.dataTransfer);
+    this.pasted = (event) => this.take(event, event.clipboardData);
+    addEventListener("dragover", this.over);
+    addEventListener("drop", this.dropped);
+    document.addEventListener("paste", this.pasted);
     this.observer = new IntersectionObserver((entries) => {
       if (entries.some((entry) => entry.isIntersecting)) this.wantMore();
     });
@@ -60,6 +71,9 @@ class Gallery {
   destroy() {
     document.removeEventListener("keydown", this.anywhere);
     document.removeEventListener("pointerdown", this.outside);
+    removeEventListener("dragover", this.over);
+    removeEventListener("drop", this.dropped);
+    document.removeEventListener("paste", this.pasted);
     this.observer.disconnect();
     this.keys?.remove();
   }
@@ -400,11 +414,31 @@ class Gallery {
     }
   }
 
+  async take(event, transfer) {
+    if (!hasFiles(transfer)) return;
+    const file = transfer.files[0];
+    // A drop zone that is open takes files itself.
+    if (document.documentElement.dataset.fkDropzone || !file) return;
+    event.preventDefault();
+    if (!this.data.pictures) return;
+    this.say(`Reading ${file.name || "the picture"}…`);
+    try {
+      const response = await fetch(`${this.data.base}/fk/query-image`, {
+        method: "PUT", body: file, headers: { "X-Framekeep": "1", "X-Name": encodeURIComponent(file.name) },
+      });
+      const answer = await response.json();
+      if (response.ok) this.ask("act", { what: "picture", ids: [answer.image] });
+      else this.say(answer.error);
+    } catch {
+      this.say("The connection broke off; drop the picture again.");
+    }
+  }
+
   say(text) {
     this.toast.textContent = text;
     this.toast.hidden = false;
     clearTimeout(this.saying);
-    this.saying = setTimeout(() => { this.toast.hidden = true; }, 2500);
+    this.saying = setTimeout(() => { this.toast.hidden = true; }, 4000);
   }
 
   // More on scrolling

@@ -49,11 +49,13 @@ def gallery(
     sections: Sequence[Section] = (),
     names: dict[str, str] | None = None,
     escape: bool = False,
+    pictures: bool = False,
 ) -> GalleryEvent | None:
     """Show photos; gives what the user did in this run. See `sent_selection` for the selection.
 
     `mark` changes when `selected` is to replace what the browser has selected. `focus` is an id
-    to move to and a number that changes with each such wish.
+    to move to and a number that changes with each such wish. With `pictures`, one that is dropped
+    or pasted is searched with: the event "picture" has its id.
     """
     result = mounted("gallery")(
         key=key,
@@ -69,6 +71,7 @@ def gallery(
             "sections": [{"at": section.at, "title": section.title} for section in sections],
             "label": label,
             "escape": escape,
+            "pictures": pictures,
             "base": "",
         },
         on_selection_change=ignore,

@@ -20,6 +20,14 @@ TAG = "duplicate"
 MOST_ROWS = 500
 
 
+def duplicate_groups(here: Context, kind: str) -> list[DuplicateGroup]:
+    """The groups of one kind, as long as the library does not change."""
+    groups: list[DuplicateGroup] = here.kept(
+        ("duplicates", kind), lambda: here.library.duplicates(kind)
+    )
+    return groups
+
+
 def duplicates() -> None:
     """The groups of one kind, largest first; nothing is ever deleted."""
     here = context()
@@ -29,7 +37,7 @@ def duplicates() -> None:
     if kind is None:
         return
     with st.spinner("Comparing…"):
-        groups = here.kept(("duplicates", kind), lambda: here.library.duplicates(kind))
+        groups = duplicate_groups(here, kind)
     if kind == "identical":
         _identical(groups)
         return

@@ -51,7 +51,7 @@ def page() -> None:
 
 
 def _photos(here: Context, state: SearchState, photo: str | None) -> None:
-    if not here.library.count():
+    if not here.count():
         nothing_yet()
         return
     with st.sidebar:

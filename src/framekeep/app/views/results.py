@@ -66,6 +66,7 @@ def results(
         sections=sections,
         names=names,
         escape=escape,
+        pictures=key == "found",
     )
     if event:
         _act(event, more, salt)
@@ -137,7 +138,7 @@ def _bar(
         if st.button("Tag", icon=":material/sell:", key=f"{key}_tag"):
             tag_dialog(selected)
         if st.button("More like these", icon=":material/image_search:", key=f"{key}_like"):
-            _search_like(selected)
+            _search_like([ImageTerm("media", media_id) for media_id in selected])
         paths = "\n".join(str(hit.path) for hit in hits if hit.media_id in set(selected)) + "\n"
         st.download_button(
             "List of paths",
@@ -162,17 +163,19 @@ def _act(event: GalleryEvent, more: int | None, salt: str) -> None:
     elif event.what == "tag" and event.ids:
         tag_dialog(event.ids)
     elif event.what == "like":
-        _search_like(event.ids)
+        _search_like([ImageTerm("media", media_id) for media_id in event.ids])
     elif event.what == "duplicates" and event.ids:
         st.switch_page(SEARCH_PAGE, query_params={"copies": event.ids[0]})
+    elif event.what == "picture" and event.ids:
+        _search_like([ImageTerm("image", event.ids[0])])
     elif event.what == "leave":
         open_photo(None)
         st.rerun()
 
 
-def _search_like(ids: Sequence[str]) -> None:
-    """Search with these photos, on the search page."""
-    state = SearchState(images=tuple(ImageTerm("media", i) for i in list(ids)[:MOST_LIKE]))
+def _search_like(images: Sequence[ImageTerm]) -> None:
+    """Search with these pictures, on the search page."""
+    state = SearchState(images=tuple(images)[:MOST_LIKE])
     if st.session_state.get("page") == "search":
         search_for(state)
         st.rerun()

@@ -12,6 +12,7 @@ from framekeep.app.state import Context, context
 from framekeep.app.views.common import counted, current_search, go, opened, plain, search_for, told
 from framekeep.app.views.detail import detail
 from framekeep.app.views.dialogs import save_dialog
+from framekeep.app.views.duplicates import duplicate_groups
 from framekeep.app.views.results import chip, results, shown, size_choice
 from framekeep.app.views.sidebar import filters, nothing_yet
 from framekeep.errors import FramekeepError
@@ -24,7 +25,7 @@ def page() -> None:
     """The search page: box, pictures, chips, results or one photo."""
     here = context()
     state = current_search()
-    if not here.library.count():
+    if not here.count():
         _box(state)
         nothing_yet()
         return
@@ -267,9 +268,7 @@ def _in_page(message: str) -> str:
 
 def _about(here: Context, state: SearchState, hits: list[Hit], limit: int) -> str:
     if not state.ranked:
-        total = here.kept(
-            ("count", state.condition), lambda: here.library.count(state.condition or None)
-        )
+        total = here.count(state.condition)
         return f"**{counted(total, 'photo')}**, newest first"
     if len(hits) < limit:
         return f"**{counted(len(hits), 'photo')}**, best first"
@@ -313,7 +312,7 @@ def _copies(media_id: str) -> None:
 def _same(here: Context, media_id: str) -> list[str]:
     found: list[str] = []
     for kind in ("perceptual", "semantic"):
-        for group in here.library.duplicates(kind):
+        for group in duplicate_groups(here, kind):
             if media_id in group.media_ids:
                 found += group.media_ids
     return [other for other in dict.fromkeys(found) if other != media_id]

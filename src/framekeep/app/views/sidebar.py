@@ -28,7 +28,7 @@ def status() -> None:
     here = context()
     try:
         info = here.library.info
-        number = here.library.count()
+        number = here.count()
         generation = here.library.generation()
     except FramekeepError as exc:
         st.error(plain(str(exc)))

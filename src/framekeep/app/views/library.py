@@ -135,7 +135,7 @@ def _problems(here: Context) -> None:
         return
     names = here.library.shown_names([problem.path for problem in problems])
     states = {"failed": "cannot be read", "skipped": "not a photo", "missing": "gone"}
-    counts = here.library.status().files
+    counts = here.library.file_counts()
     told_counts = [f"{counts[s]:,} {word}" for s, word in states.items() if counts.get(s)]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(

@@ -102,6 +102,6 @@ def nothing_yet() -> None:
             "Photos are described by the shipped starter model, which works offline. CLIP finds "
             "finer things; it can be fetched in Settings, best before many photos are added."
         )
-    problems = sum(here.library.status().files.get(s, 0) for s in ("failed", "skipped"))
+    problems = sum(here.library.file_counts().get(s, 0) for s in ("failed", "skipped"))
     if problems:
         st.caption(f"{counted(problems, 'file')} could not be read: see Library, Problems.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import sys
 import threading
 from pathlib import Path
 from typing import Annotated
@@ -84,12 +85,19 @@ def serve(
         say(f"Sign in with this token: {token}")
     elif not local:
         say("Anyone who reaches this address can see the library: --no-auth was given.")
-    if browser:
+    if browser and _has_screen():
         threading.Timer(1.5, _open_browser, [address]).start()
     try:
         asgi.run(host, port)
     finally:
         state.stop()
+
+
+def _has_screen() -> bool:
+    """Whether a browser could show itself; without a screen one in text would take the terminal."""
+    if os.environ.get("BROWSER") or sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _open_browser(address: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Server, names
+from tests.e2e.conftest import Server, names, settled
 
 
 def focused(page: Page) -> str:
@@ -61,6 +61,7 @@ def test_search_select_tag_and_open_without_a_mouse(
     assert focused(page).startswith(order[0])
     page.keyboard.press("Enter")
     page.locator(".stage").wait_for()
+    settled(page)
     page.keyboard.press("ArrowRight")
     expect(page.locator(".bar .name")).to_have_text(order[1])
     page.keyboard.press("Escape")

@@ -63,7 +63,11 @@ class Viewer {
     for (const id of [data.next, data.previous]) {
       if (id) new Image().src = `${data.base}/fk/thumb/${id}/preview`;
     }
-    if (first) setTimeout(() => this.stage.focus({ preventScroll: true }), 60);
+    if (first) {
+      this.stage.focus({ preventScroll: true });
+      // The gallery that it takes the place of leaves later, and with it the focus.
+      setTimeout(() => this.stage.focus({ preventScroll: true }), 60);
+    }
   }
 
   go(id) {

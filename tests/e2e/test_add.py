@@ -161,10 +161,19 @@ def test_adding_from_the_command_line_shows_in_an_open_page(
     page.goto(server.address)
     expect(page.locator(".tile")).to_have_count(len(demo_photos()))
     write_folder(tmp_path / "more", 3)
+    page.locator(".tile").nth(5).focus()
+    held = names(page)[5]
     command = [sys.executable, "-m", "framekeep", "--library", str(own_library), "add"]
     subprocess.run([*command, str(tmp_path / "more")], check=True, capture_output=True)
     expect(page.locator(".tile")).to_have_count(len(demo_photos()) + 3, timeout=20_000)
     expect(page.get_by_test_id("stSidebar").get_by_text("32 photos")).to_be_visible()
+    focused = page.evaluate(
+        "() => { let a = document.activeElement;"
+        " while (a?.shadowRoot) a = a.shadowRoot.activeElement;"
+        " return a?.getAttribute('aria-label') }"
+    )
+    assert focused == held
+    assert names(page)[8] == held
 
 
 def test_a_photo_dropped_twice_is_kept_once(

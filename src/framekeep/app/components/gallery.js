@@ -91,12 +91,18 @@ class Gallery {
       this.selected = new Set(data.selected || []);
       this.mark = data.mark;
     }
+    // Photos that arrive meanwhile move the others on: the focus goes with its photo.
+    const held = this.grid.contains(this.root.getRootNode().activeElement) && this.items[this.cursor]?.id;
     if (fresh) {
       this.rev = data.rev;
       this.cursor = this.anchor = 0;
       this.asked = 0;
     }
     this.render(data, fresh);
+    if (fresh && held) {
+      this.anchor = Math.max(0, this.items.findIndex((item) => item.id === held));
+      this.setCursor(this.anchor, true, false);
+    }
     if (data.focus && data.focusMark !== this.focusMark) this.goTo(data.focus);
     this.focusMark = data.focusMark;
     requestAnimationFrame(() => this.checkSentinel());

@@ -47,7 +47,7 @@ class Gallery {
     this.grid.onkeydown = (event) => this.key(event);
     this.grid.onclick = (event) => this.click(event);
     this.grid.oncontextmenu = (event) => this.context(event);
-    this.grid.onfocusin = (event) => this.focused(event);
+    this.grid.addEventListener("focusin", (event) => this.focused(event));  // it has no on… property
     this.menu.onkeydown = (event) => this.menuKey(event);
     this.anywhere = (event) => this.global(event);
     document.addEventListener("keydown", this.anywhere);

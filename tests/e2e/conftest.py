@@ -91,7 +91,7 @@ def free_port() -> int:
 
 
 def start_server(library: Path, log_file: Path, *options: str, **environment: str) -> Server:
-    port = free_port()
+    port = int(options[options.index("--port") + 1]) if "--port" in options else free_port()
     command = [sys.executable, "-m", "framekeep", "app", "--no-browser", "--port", str(port)]
     with log_file.open("wb") as log:
         process = subprocess.Popen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import logging
 import os
@@ -21,6 +22,7 @@ SCRIPT = Path(__file__).with_name("main.py")
 CONFIG = Path(__file__).with_name("config.toml")
 TOKEN_ENV = "FRAMEKEEP_APP_TOKEN"  # noqa: S105 - the name of a variable
 NO_AUTH_ENV = "FRAMEKEEP_APP_NO_AUTH"
+USERS_ENV = "FRAMEKEEP_APP_USERS"
 HOSTS_ENV = "FRAMEKEEP_APP_HOSTS"
 
 
@@ -65,9 +67,13 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     token = os.environ.get(TOKEN_ENV) or None
     hosts = tuple(filter(None, os.environ.get(HOSTS_ENV, "").split(",")))
     try:
-        check_address(address, token, no_auth=bool(os.environ.get(NO_AUTH_ENV)))
+        users = provider_users()
+        guarded = bool(token or users or os.environ.get(NO_AUTH_ENV))
+        check_address(address, guarded=guarded)
         if not state.started():
-            await anyio.to_thread.run_sync(lambda: state.start(token=token, hosts=hosts))
+            await anyio.to_thread.run_sync(
+                lambda: state.start(token=token, hosts=hosts, users=users)
+            )
     except FramekeepError as exc:
         sys.stderr.write(f"{exc}\n")
         sys.stderr.flush()
@@ -78,9 +84,32 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         await anyio.to_thread.run_sync(state.stop)
 
 
-def check_address(address: str | None, token: str | None, *, no_auth: bool) -> None:
+def provider_users() -> tuple[str, ...] | None:
+    """Who may sign in with an identity provider; None where nobody is named.
+
+    Raises InputError where people are named but Streamlit knows no provider.
+    """
+    users = tuple(filter(None, map(str.strip, os.environ.get(USERS_ENV, "").split(","))))
+    if not users:
+        return None
+    import streamlit as st
+    from streamlit.errors import StreamlitSecretNotFoundError
+
+    try:
+        known = "auth" in st.secrets
+    except StreamlitSecretNotFoundError:
+        known = False
+    if not known or importlib.util.find_spec("authlib") is None:
+        raise InputError(
+            f"{USERS_ENV} asks for a sign-in with an identity provider, but there is none: name it "
+            "under [auth] in ~/.streamlit/secrets.toml, and run `pip install 'streamlit[auth]'`."
+        )
+    return users
+
+
+def check_address(address: str | None, *, guarded: bool) -> None:
     """Raise InputError where others could reach the app without signing in."""
-    if is_loopback(address) or token or no_auth:
+    if is_loopback(address) or guarded:
         return
     raise InputError(
         f"The app would listen on {address or 'every address'} for anyone: leave it on 127.0.0.1, "

@@ -10,6 +10,7 @@ from framekeep.app.state import context
 from framekeep.app.views.dialogs import OPEN, say_what_was_done
 from framekeep.app.views.frame import style
 from framekeep.app.views.sidebar import status
+from framekeep.app.views.sign_in import require_user, sign_out_button
 
 ICON = Path(__file__).with_name("icon.png")
 LOGO = Path(__file__).with_name("logo.svg")
@@ -17,7 +18,7 @@ LOGO = Path(__file__).with_name("logo.svg")
 st.set_page_config(page_title="framekeep", page_icon=str(ICON), layout="wide")
 style()
 st.logo(str(LOGO), size="large")
-context()
+require_user(context().parts)
 pages = [
     st.Page("app_pages/search.py", title="Search", icon=":material/search:", default=True),
     st.Page("app_pages/add.py", title="Add", icon=":material/add_photo_alternate:"),
@@ -31,5 +32,6 @@ st.session_state[OPEN] = False
 st.session_state["page"] = page.url_path or "search"
 with st.sidebar:
     status()
+    sign_out_button(context().parts)
 page.run()
 say_what_was_done()

@@ -27,6 +27,16 @@ KEPT_RESULTS = 64
 KEPT_LATENCIES = 500
 
 
+@dataclass(frozen=True)
+class Signing:
+    """Who is let in: with a token, by an identity provider, or (neither) anyone on this machine."""
+
+    token: str | None
+    hosts: tuple[str, ...]
+    users: tuple[str, ...] | None
+    sessions: Sessions
+
+
 @dataclass
 class Context:
     """The parts the pages work on. Thread-safe."""
@@ -89,13 +99,17 @@ def started() -> bool:
 
 
 def start(
-    library: Path | None = None, token: str | None = None, hosts: Sequence[str] = ()
+    library: Path | None = None,
+    token: str | None = None,
+    hosts: Sequence[str] = (),
+    users: tuple[str, ...] | None = None,
 ) -> Context:
     """Open the library and all that works on it; loads the model in the background."""
     global _context
     settings = load_settings()
     with _guard:
-        made = _made(library or settings.library, settings, token, tuple(hosts))
+        signing = Signing(token, tuple(hosts), users, Sessions())
+        made = _made(library or settings.library, settings, signing)
         _context = made
     threading.Thread(target=_warm_quietly, args=(made,), daemon=True, name="warm").start()
     return made
@@ -128,25 +142,20 @@ def clear_library() -> None:
         for left in folder.glob("jobs-*.json"):
             left.unlink(missing_ok=True)  # work for a library that is no more
         parts = old.parts
-        _context = _made(folder, old.settings, parts.token, parts.hosts, name, parts.sessions)
+        signing = Signing(parts.token, parts.hosts, parts.users, parts.sessions)
+        _context = _made(folder, old.settings, signing, name)
 
 
-def _made(
-    folder: Path,
-    settings: Settings,
-    token: str | None,
-    hosts: tuple[str, ...],
-    encoder: str = "",
-    sessions: Sessions | None = None,
-) -> Context:
+def _made(folder: Path, settings: Settings, signing: Signing, encoder: str = "") -> Context:
     library = Library.open(folder, encoder or _first_encoder(folder, settings), settings=settings)
     parts = Parts(
         library=library,
         inbox=Inbox(library.path / "uploads", max_bytes=settings.max_bytes),
         queries=QueryImages(library.path / "queries"),
-        token=token,
-        hosts=hosts or Parts.hosts,
-        sessions=sessions or Sessions(),
+        token=signing.token,
+        users=signing.users,
+        hosts=signing.hosts or Parts.hosts,
+        sessions=signing.sessions,
     )
     return Context(library, Jobs(library.path), parts, settings)
 

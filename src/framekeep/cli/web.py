@@ -61,13 +61,13 @@ def serve(
 
     local = asgi.is_loopback(host)
     port = _chosen_port(host, port)
-    token = (
-        None if local or no_auth else os.environ.get(asgi.TOKEN_ENV) or secrets.token_urlsafe(18)
-    )
+    users = asgi.provider_users()
+    open_to_all = local or no_auth or users is not None
+    token = None if open_to_all else os.environ.get(asgi.TOKEN_ENV) or secrets.token_urlsafe(18)
     folder = Path(library or settings().library).expanduser().absolute()
     os.environ["FRAMEKEEP_LIBRARY"] = str(folder)
     hosts = [] if local else _hosts(host)
-    state.start(folder, token, hosts)
+    state.start(folder, token, hosts, users)
     for name, value in (
         (asgi.TOKEN_ENV, token),
         (asgi.NO_AUTH_ENV, "1" if no_auth and not local else None),
@@ -83,7 +83,7 @@ def serve(
     )
     if token:
         say(f"Sign in with this token: {token}")
-    elif not local:
+    elif not local and users is None:
         say("Anyone who reaches this address can see the library: --no-auth was given.")
     if browser and _has_screen():
         threading.Timer(1.5, _open_browser, [address]).start()

@@ -12,8 +12,10 @@ from framekeep.library import Library
 
 @dataclass(frozen=True)
 class Parts:
-    """The library and the folders for what arrives; `token` None asks for no sign-in.
+    """The library and the folders for what arrives; `token` None asks for no sign-in with one.
 
+    `users` are those who may sign in with an identity provider ("*" in them stands for anything);
+    None asks nobody to.
     `hosts` are the names, without ports, under which the app may be asked for.
     """
 
@@ -21,5 +23,6 @@ class Parts:
     inbox: Inbox
     queries: QueryImages
     token: str | None = None
+    users: tuple[str, ...] | None = None
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     sessions: Sessions = field(default_factory=Sessions)

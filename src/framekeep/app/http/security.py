@@ -14,12 +14,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from framekeep.app.http.answers import error, refuse
 from framekeep.app.http.parts import Parts
-from framekeep.app.http.signing import SESSION, SIGN_IN, SIGN_OUT, sign_in_address, signed_in
+from framekeep.app.http.signing import (
+    SESSION,
+    SIGN_IN,
+    SIGN_OUT,
+    TICKET,
+    sign_in_address,
+    signed_in,
+)
 
 OURS = "/fk/"
 HEALTH = "/_stcore/health"
 HEADER = "x-framekeep"
-_OPEN_TO_ALL = (SIGN_IN, SESSION, HEALTH)
+_OPEN_TO_ALL = (SIGN_IN, SESSION, TICKET, HEALTH)
+# With an identity provider the pages themselves ask for the sign-in; these hold what they show.
+_BEHIND_THE_PAGES = (OURS, "/media/", "/_stcore/upload_file")
 _FORMS = (SESSION, SIGN_OUT)
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?", re.IGNORECASE)
 _PORTS = {"http": 80, "https": 443}
@@ -110,7 +119,9 @@ class SignedIn:
             await self._app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
-        if scope["type"] == "http" and scope["path"] in _OPEN_TO_ALL:
+        if (scope["type"] == "http" and scope["path"] in _OPEN_TO_ALL) or (
+            self._parts().users is not None and not scope["path"].startswith(_BEHIND_THE_PAGES)
+        ):
             await self._app(scope, receive, send)
         elif not signed_in(connection, self._parts()):
             await self._ask(scope, receive, send)

@@ -12,6 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 
 LIFE_S = 30 * 86_400
+TICKET_LIFE_S = 60.0
 MOST_SESSIONS = 1000
 MOST_TRIES = 10
 TRIES_WINDOW_S = 60.0
@@ -27,6 +28,7 @@ class Sessions:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._ends: OrderedDict[str, float] = OrderedDict()
+        self._tickets: OrderedDict[str, float] = OrderedDict()
         self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -38,6 +40,21 @@ class Sessions:
             while len(self._ends) > MOST_SESSIONS:
                 self._ends.popitem(last=False)
         return name
+
+    def ticket(self) -> str:
+        """For a user whom a page knows: the browser turns it into a session, once and soon."""
+        name = secrets.token_urlsafe(32)
+        with self._lock:
+            self._tickets[_hashed(name)] = self._clock() + TICKET_LIFE_S
+            while len(self._tickets) > MOST_SESSIONS:
+                self._tickets.popitem(last=False)
+        return name
+
+    def redeem(self, ticket: str) -> str | None:
+        """A new session's name for a ticket that is good; None for any other."""
+        with self._lock:
+            good = self._tickets.pop(_hashed(ticket), float("-inf")) > self._clock()
+        return self.open() if good else None
 
     def known(self, name: str | None) -> bool:
         """Whether this session was begun here and has not ended."""

@@ -21,6 +21,7 @@ from framekeep.app.http.sessions import LIFE_S, same
 SIGN_IN = "/fk/sign-in"
 SESSION = "/fk/session"
 SIGN_OUT = "/fk/sign-out"
+TICKET = "/fk/ticket"
 LONGEST_FORM = 8192
 _STYLE = """
 :root { color-scheme: light dark; --back: #fff; --text: #1f2328; --soft: #57606a; --line: #8a919b;
@@ -79,7 +80,7 @@ _LEAVE = """<p>This browser will need the token again.</p>
 
 
 def signing_routes(parts: Callable[[], Parts]) -> list[BaseRoute]:
-    """GET /fk/sign-in, POST /fk/session, GET and POST /fk/sign-out."""
+    """GET /fk/sign-in, POST /fk/session, POST /fk/ticket, GET and POST /fk/sign-out."""
 
     async def sign_in(request: Request) -> Response:
         target = own_address(request.query_params.get("next"))
@@ -107,6 +108,16 @@ def signing_routes(parts: Callable[[], Parts]) -> list[BaseRoute]:
         _set_cookie(response, request, here.sessions.open(), LIFE_S)
         return response
 
+    async def ticket(request: Request) -> Response:
+        """The page of a user who has signed in elsewhere fetches the cookie for our routes."""
+        here = parts()
+        name = here.sessions.redeem(request.headers.get("x-ticket", "")[:100])
+        if here.users is None or name is None:
+            raise RefusedError(403, "This sign-in is no longer good: reload the page.")
+        response = Response(status_code=204)
+        _set_cookie(response, request, name, LIFE_S)
+        return response
+
     async def sign_out(request: Request) -> Response:
         if request.method != "POST":
             return _page("Sign out", _LEAVE.format(sign_out=SIGN_OUT))
@@ -118,6 +129,7 @@ def signing_routes(parts: Callable[[], Parts]) -> list[BaseRoute]:
     return [
         Route(SIGN_IN, told(sign_in)),
         Route(SESSION, told(session), methods=["POST"]),
+        Route(TICKET, told(ticket), methods=["POST"]),
         Route(SIGN_OUT, told(sign_out), methods=["GET", "POST"]),
     ]
 
@@ -125,7 +137,7 @@ def signing_routes(parts: Callable[[], Parts]) -> list[BaseRoute]:
 def signed_in(connection: HTTPConnection, parts: Parts) -> bool:
     """Whether this request may see the library."""
     name = connection.cookies.get(cookie_name(connection))
-    return parts.token is None or parts.sessions.known(name)
+    return (parts.token is None and parts.users is None) or parts.sessions.known(name)
 
 
 def cookie_name(connection: HTTPConnection) -> str:

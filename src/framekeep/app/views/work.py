@@ -23,8 +23,10 @@ def fraction(job: JobState) -> float:
 
 def progress_text(job: JobState) -> str:
     """How far a job is, in words."""
+    if job.message and job.active:
+        return job.message
     if job.status == "waiting":
-        return job.message or "Waiting for the work before it"
+        return "Waiting for the work before it"
     if job.unit == "bytes":
         total = f" of {megabytes(job.total)}" if job.total else ""
         parts = [f"{megabytes(job.done)}{total}"]

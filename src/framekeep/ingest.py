@@ -6,6 +6,7 @@ files' rows. A crash between any two of these leaves work that the next run repl
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -156,7 +157,7 @@ class _Ingest:
         with closing(Spool(scan(paths, max_bytes=self.limits.max_bytes))) as spool:
             yield self.progress.event("scanning")
             yield from self._read_all(spool)
-        gone = self.catalog.mark_missing(paths, self.run_id)
+        gone = self.catalog.mark_missing(paths, self.run_id, os.path.lexists)
         yield from self._tell_missing(gone)
         self._clean_up()
         if gone:

@@ -312,6 +312,21 @@ def test_a_library_among_the_photos_is_passed_over(tmp_path, encoder):
         assert library.problems() == []
 
 
+def test_adding_a_folder_around_leaves_what_it_passes_over(tmp_path, encoder):
+    with Library.open(tmp_path / "library", encoder) as library:
+        uploads, hidden = library.path / "uploads", tmp_path / ".hidden"
+        write_folder(uploads, 3)
+        write_folder(hidden, 2, start=3)
+        list(library.add(uploads, hidden))
+        write_folder(tmp_path / "photos", 1, start=5)
+        events = list(library.add(tmp_path))
+        assert kinds(events)["missing"] == 0
+        assert library.count() == 6
+        shutil.rmtree(hidden)
+        assert kinds(library.add(tmp_path))["missing"] == 2
+        assert library.count() == 4
+
+
 def test_empty_or_huge_files_that_are_no_pictures_are_skipped(tmp_path, encoder):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "__init__.py").touch()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 
 import sqlalchemy as sa
@@ -74,25 +75,29 @@ class FilesPart:
                 seen = sa.update(files).where(files.c.path.in_(page))
                 connection.execute(seen.values(run_id=run_id))
 
-    def mark_missing(self, roots: Sequence[str], run_id: int) -> list[FileRecord]:
-        """Files at or under `roots` not seen in this run become missing; returns the new ones."""
+    def mark_missing(
+        self,
+        roots: Sequence[str],
+        run_id: int,
+        still_there: Callable[[str], bool] = lambda _path: False,
+    ) -> list[FileRecord]:
+        """Files at or under `roots` not seen in this run become missing; returns the new ones.
+
+        Those that are `still_there` were only passed over, as in a folder with a dot, or in a
+        library's own; they stay what they are.
+        """
         gone: dict[str, FileRecord] = {}
         with self._db.write() as connection:
             for root in roots:
                 unseen = sa.and_(_under(root), files.c.run_id != run_id, files.c.state != "missing")
                 query = sa.select(*_RECORD).where(unseen).order_by(files.c.path)
                 for row in connection.execute(query):
-                    record = FileRecord(*row)
-                    gone[record.path] = FileRecord(
-                        record.path,
-                        record.bytes,
-                        record.mtime_ns,
-                        "missing",
-                        GONE,
-                        record.media_id,
-                    )
-                change = sa.update(files).where(unseen).values(state="missing", reason=GONE)
-                connection.execute(change)
+                    if not still_there(row.path):
+                        record = FileRecord(*row)
+                        gone[row.path] = replace(record, state="missing", reason=GONE)
+            for page in pages(list(gone)):
+                change = sa.update(files).where(files.c.path.in_(page))
+                connection.execute(change.values(state="missing", reason=GONE))
             settle_media(connection, sorted({r.media_id for r in gone.values() if r.media_id}))
         return list(gone.values())
 

@@ -10,6 +10,8 @@ from typing import Any
 from framekeep.app.components import ignore, mounted
 from framekeep.types import Hit
 
+# A page of results has at least so many: those that come on scrolling change nothing.
+FIRST = 10
 ROWS_PX = {"small": 112, "medium": 184, "large": 300}
 
 
@@ -31,7 +33,7 @@ class Section:
 
 def revision(ids: Sequence[str], salt: str = "") -> str:
     """Changes when a gallery begins to show something else, not when more is added below."""
-    head = ",".join(ids[:24])
+    head = ",".join(ids[:FIRST])
     return hashlib.sha256(f"{salt}|{head}".encode()).hexdigest()[:12]
 
 

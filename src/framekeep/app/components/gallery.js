@@ -135,7 +135,8 @@ class Gallery {
     for (let index = 0; index < from; index++) this.dress(this.tiles[index], data.items[index]);
     this.paintSelection();
     this.setCursor(Math.min(this.cursor, this.tiles.length - 1), false);
-    this.busy.textContent = data.more ? "Loading more…" : "";
+    this.busy.hidden = !data.more;
+    this.busy.textContent = "Loading more…";
   }
 
   tile(item, index) {

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 import framekeep
 from tests.e2e.conftest import Server, demo_photos, names, search, settled
@@ -235,6 +235,35 @@ def test_three_hundred_uploads_hold_no_memory(
         page.wait_for_timeout(50)
     assert peak - before < total / 3
     page.get_by_text(re.compile("Done: 300 added")).wait_for(timeout=120_000)
+
+
+def test_leaving_the_page_in_the_middle_of_a_drop_loses_nothing_that_arrived(
+    page: Page, serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    photos = write_folder(tmp_path / "photos", 40)
+    library = tmp_path / "library"
+    server = serve(library)
+    page.goto(f"{server.address}/add")
+    settled(page)
+
+    def slow(route: Route) -> None:
+        if len(uploaded(library)) >= 10:
+            time.sleep(0.5)
+        route.continue_()
+
+    page.route("**/fk/upload/**", slow)
+    drop(page, photos)
+    while len(uploaded(library)) < 5:
+        page.wait_for_timeout(20)
+    page.get_by_role("link", name="Statistics").click()
+    page.get_by_role("heading", name="Statistics").wait_for()
+    page.unroute("**/fk/upload/**")
+    arrived = len(uploaded(library))
+    assert arrived < len(photos)
+    page.get_by_role("link", name="Add", exact=True).click()
+    page.get_by_text(re.compile(r"Done: \d+ added")).wait_for()
+    with framekeep.open(library) as lib:
+        assert arrived <= lib.count() <= len(uploaded(library))
 
 
 def test_process_images_takes_up_what_was_left(

@@ -29,6 +29,7 @@ pages = [
 page = st.navigation(pages)
 st.set_page_config(page_title=f"{page.title} · framekeep")
 st.session_state[OPEN] = False
+st.session_state["came_from"] = st.session_state.get("page")
 st.session_state["page"] = page.url_path or "search"
 with st.sidebar:
     status()

@@ -26,6 +26,8 @@ def page() -> None:
 
 def _drop(here: Context) -> None:
     batch = st.session_state.setdefault("batch", secrets.token_urlsafe(12))
+    if st.session_state.get("came_from") != "add":
+        _take(here, batch)  # what had arrived when the page was left in the middle of a drop
     limit = megabytes(here.settings.max_bytes)
     uploaded = dropzone(
         key="dropzone",
@@ -37,13 +39,18 @@ def _drop(here: Context) -> None:
     if uploaded is None or uploaded.batch == st.session_state.get("batch_done"):
         return
     st.session_state["batch_done"] = uploaded.batch
+    _take(here, uploaded.batch)
+    st.session_state["batch"] = secrets.token_urlsafe(12)
+    st.rerun()
+
+
+def _take(here: Context, batch: str) -> None:
+    """Have the files added that have arrived for a batch."""
     with told():
-        received = here.parts.inbox.take(uploaded.batch)
+        received = here.parts.inbox.take(batch)
         if received:
             title = f"Adding {counted(len(received), 'uploaded file')}"
             here.jobs.add([str(file.path) for file in received], title=title)
-    st.session_state["batch"] = secrets.token_urlsafe(12)
-    st.rerun()
 
 
 def _folder(here: Context) -> None:

@@ -127,7 +127,8 @@ def _latency(here: Context) -> None:
         ordered = sorted(seen)
         slow = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
         st.metric("Slowest twentieth", f"{1000 * slow:.0f} ms", border=True)
-    st.html(spark(seen))
+    if len(seen) > 1:
+        st.html(spark(seen))
 
 
 def spark(seen_s: Sequence[float]) -> str:

@@ -89,6 +89,9 @@ def serve(
         threading.Timer(1.5, _open_browser, [address]).start()
     try:
         asgi.run(host, port)
+    except KeyboardInterrupt:
+        # The server has ended orderly by then: Ctrl-C is how it is meant to be stopped.
+        say("Stopped.")
     finally:
         state.stop()
 

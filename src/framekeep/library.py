@@ -11,7 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from framekeep.annotating import Annotating
 from framekeep.browsing import THUMBNAILS_FOLDER, Browsing
+from framekeep.datasets import Datasets
 from framekeep.encoders import registry
 from framekeep.errors import (
     EncoderMismatchError,
@@ -19,6 +21,7 @@ from framekeep.errors import (
     InputError,
     NotFoundError,
 )
+from framekeep.objects import Objects
 from framekeep.opening import (
     CATALOG_FILE,
     CHROMA_FOLDER,
@@ -52,7 +55,7 @@ if TYPE_CHECKING:
     from framekeep.store.vectors import VectorStore
 
 
-class Library(Browsing):
+class Library(Browsing, Objects, Annotating, Datasets):
     """A folder that holds what framekeep knows of your media; the media stay where they are.
 
     Use as a context manager, or call `close`. Reading works beside one writing process;

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framekeep.errors import InputError
+from framekeep.object_types import Segment
 
 RgbImage = NDArray[np.uint8]
 """One picture: (height, width, 3), uint8 0..255, RGB, upright."""
@@ -23,6 +24,8 @@ HEAVIEST = 1000
 """The greatest weight of a query's term; beyond it only rounding would be left of the others."""
 
 ThumbnailSize = Literal["small", "large", "preview"]
+SearchOf = Literal["media", "objects", "both"]
+"""What a search finds: whole media, single objects within them, or whichever is nearer."""
 FileState = Literal["pending", "indexed", "skipped", "failed", "missing"]
 MediaKind = Literal["photo"]
 IngestKind = Literal[
@@ -93,7 +96,7 @@ class Problem:
 class Term:
     """One part of a query; `weight` below zero steers away from it."""
 
-    kind: Literal["text", "image", "media"]
+    kind: Literal["text", "image", "media", "segment"]
     value: str | RgbImage
     weight: float = 1.0
 
@@ -109,7 +112,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to look for: terms are mixed by weight, `where` keeps only media that match.
+    """What to look for: terms are mixed by weight, `where` keeps only what matches.
 
     Without terms, the media that match `where` come newest first and have no score.
     """
@@ -118,8 +121,11 @@ class Query:
     where: str | None = None
     limit: int = 20
     offset: int = 0
+    of: SearchOf = "media"
 
     def __post_init__(self) -> None:
+        if self.of not in ("media", "objects", "both"):
+            raise InputError(f"A search is of media, objects or both, not {self.of!r}.")
         if not (isinstance(self.limit, int) and isinstance(self.offset, int)):
             raise InputError("A query's limit and offset are whole numbers.")
         if self.limit < 1 or self.offset < 0:
@@ -128,7 +134,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One result. `path` is absolute, where the file lies now; `score` a cosine in -1..1."""
+    """One result. `path` is absolute, where the file lies now; `score` a cosine in -1..1.
+
+    `segment` is the object that was found within the medium, None where it is the whole medium.
+    """
 
     media_id: str
     path: Path
@@ -136,6 +145,7 @@ class Hit:
     media: MediaItem
     other_paths: tuple[Path, ...] = ()
     tags: tuple[str, ...] = ()
+    segment: Segment | None = None
 
     @classmethod
     def at(

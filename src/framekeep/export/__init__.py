@@ -1,0 +1,1 @@
+"""Datasets: plain records, their splits, and the formats that training code reads."""

@@ -1,0 +1,1 @@
+"""Segmenters: from a picture, or a point in it, to the masks of objects."""

@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framekeep.app.query import (
+    KINDS_OF,
     PAGE,
     SIZES,
     ImageTerm,
     SearchState,
     conjunction,
     media_id_of,
+    object_id_of,
     parse_away,
     parse_params,
 )
@@ -22,7 +24,11 @@ from framekeep.filters import parse_filter
 
 WORDS = st.text(min_size=1, max_size=40).map(str.strip).filter(bool)
 IDS = st.text("0123456789abcdef", min_size=64, max_size=64)
+OBJECT_IDS = st.text("0123456789abcdef", min_size=32, max_size=32)
 WEIGHTS = st.sampled_from([0.1, 0.5, 1.0, 1.5, 3.0])
+IMAGE_TERMS = st.builds(ImageTerm, st.sampled_from(["media", "image"]), IDS, WEIGHTS) | st.builds(
+    ImageTerm, st.just("segment"), OBJECT_IDS, WEIGHTS
+)
 FACETS = st.sampled_from(
     [("year", "taken:2024"), ("year", "taken:2023"), ("tag", 'tag:"a b"'), ("format", "format:png")]
 )
@@ -33,14 +39,14 @@ FACETS = st.sampled_from(
         SearchState,
         text=WORDS | st.just(""),
         text_weight=WEIGHTS,
-        images=st.lists(
-            st.builds(ImageTerm, st.sampled_from(["media", "image"]), IDS, WEIGHTS), max_size=3
-        ).map(tuple),
+        images=st.lists(IMAGE_TERMS, max_size=3).map(tuple),
         away=st.lists(WORDS, max_size=3).map(tuple),
         where=st.sampled_from(["", "format:png", 'tag:"x y" or tag:z']),
         facets=st.lists(FACETS, max_size=4, unique=True).map(tuple),
         limit=st.integers(1, 500),
         size=st.sampled_from(SIZES),
+        of=st.sampled_from(KINDS_OF),
+        near=st.booleans(),
     )
 )
 def test_an_address_gives_its_search_back(state: SearchState) -> None:
@@ -48,11 +54,12 @@ def test_an_address_gives_its_search_back(state: SearchState) -> None:
     kept = parse_params(parse_qs(state.to_address()))
     assert kept.condition == state.condition
     assert (kept.images, kept.facets, kept.limit) == (state.images, state.facets, PAGE)
+    assert kept.of == state.of
 
 
 @given(
     st.dictionaries(
-        st.sampled_from(["q", "w", "like", "not", "where", "f", "n", "size", "open"]),
+        st.sampled_from(["q", "w", "like", "not", "where", "f", "n", "size", "of", "near", "open"]),
         st.lists(st.text(max_size=80), max_size=3),
     )
 )
@@ -88,7 +95,12 @@ def test_small_parts() -> None:
     assert parse_away("people, , text ") == ("people", "text")
     assert media_id_of("../x") is None
     assert media_id_of("a" * 64) == "a" * 64
+    assert object_id_of("a" * 64) is None
+    assert object_id_of("a" * 32) == "a" * 32
     assert SearchState().empty
     assert SearchState(text="x", away=("y",), facets=(("tag", "tag:z"),)).described() == (
         "“x” · not “y” · tag:z"
     )
+    assert SearchState(of="objects").described() == "objects"
+    assert parse_params({"of": ["segments"]}).of == "media"
+    assert parse_params({"like": ["segment:" + "a" * 64, "media:" + "a" * 32]}).images == ()

@@ -9,20 +9,26 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from framekeep.errors import InputError
+from framekeep.types import SearchOf
 
 PAGE = 60
 MOST = 500
 Size = Literal["small", "medium", "large"]
 SIZES: tuple[Size, ...] = ("small", "medium", "large")
+KINDS_OF: tuple[SearchOf, ...] = ("media", "objects", "both")
 _ID = re.compile(r"[0-9a-f]{64}")
-_WEIGHTED = re.compile(r"(media|image):([0-9a-f]{64})(?:\*(\d+(?:\.\d+)?))?")
+_OBJECT = re.compile(r"[0-9a-f]{32}")
+_PICTURE = r"(media|image):([0-9a-f]{64})|(segment):([0-9a-f]{32})"
+_WEIGHTED = re.compile(rf"(?:{_PICTURE})(?:\*(\d+(?:\.\d+)?))?")
 
 
 @dataclass(frozen=True, slots=True)
 class ImageTerm:
-    """A picture to search with: a member of the library (media) or one given by the user."""
+    """A picture to search with: a member of the library (media), one of its objects (segment),
+    or one given by the user.
+    """
 
-    kind: Literal["media", "image"]
+    kind: Literal["media", "image", "segment"]
     ref: str
     weight: float = 1.0
 
@@ -32,7 +38,11 @@ class ImageTerm:
 
 @dataclass(frozen=True, slots=True)
 class SearchState:
-    """One search. `facets` are (facet, filter) pairs: those of one facet are alternatives."""
+    """One search. `facets` are (facet, filter) pairs: those of one facet are alternatives.
+
+    `of` is what is looked for; with `near`, objects fill their tiles instead of being outlined in
+    their photos.
+    """
 
     text: str = ""
     text_weight: float = 1.0
@@ -42,6 +52,8 @@ class SearchState:
     facets: tuple[tuple[str, str], ...] = ()
     limit: int = PAGE
     size: Size = "medium"
+    of: SearchOf = "media"
+    near: bool = False
 
     @property
     def empty(self) -> bool:
@@ -82,11 +94,15 @@ class SearchState:
             params["n"] = [str(self.limit)]
         if self.size != "medium":
             params["size"] = [self.size]
+        if self.of != "media":
+            params["of"] = [self.of]
+        if self.near:
+            params["near"] = ["1"]
         return params
 
     def to_address(self) -> str:
         """The query part of the address, without the question mark; how much is shown left out."""
-        params = replace(self, limit=PAGE, size="medium").to_params()
+        params = replace(self, limit=PAGE, size="medium", near=False).to_params()
         return urlencode(params, doseq=True)
 
     def described(self) -> str:
@@ -97,6 +113,8 @@ class SearchState:
         parts += [f"not “{text}”" for text in self.away]
         if self.condition:
             parts.append(self.condition)
+        if self.of != "media":
+            parts.append({"objects": "objects", "both": "photos and objects"}[self.of])
         return " · ".join(parts) or "everything"
 
 
@@ -118,6 +136,8 @@ def parse_params(params: Mapping[str, Sequence[str]]) -> SearchState:
         facets=tuple((facet, where) for facet, where in facets),
         limit=min(MOST, int(first("n"))) if re.fullmatch(r"[1-9]\d{0,5}", first("n")) else PAGE,
         size=size if size in SIZES else "medium",
+        of=next((of for of in KINDS_OF if of == first("of")), "media"),
+        near=first("near") == "1",
     )
 
 
@@ -135,6 +155,11 @@ def parse_away(text: str) -> tuple[str, ...]:
 def media_id_of(value: str | None) -> str | None:
     """The id in an address, if it can be one."""
     return value if value and _ID.fullmatch(value) else None
+
+
+def object_id_of(value: str | None) -> str | None:
+    """The id of an object in an address, if it can be one."""
+    return value if value and _OBJECT.fullmatch(value) else None
 
 
 def checked_weight(value: float) -> float:
@@ -158,8 +183,10 @@ def _image(value: str) -> ImageTerm | None:
     match = _WEIGHTED.fullmatch(value)
     if match is None:
         return None
-    kind: Literal["media", "image"] = "media" if match[1] == "media" else "image"
-    return ImageTerm(kind, match[2], _weight(match[3] or ""))
+    weight = _weight(match[5] or "")
+    if match[3]:
+        return ImageTerm("segment", match[4], weight)
+    return ImageTerm("media" if match[1] == "media" else "image", match[2], weight)
 
 
 def _weight(text: str) -> float:

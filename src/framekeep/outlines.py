@@ -1,0 +1,217 @@
+"""Outlines of masks along pixel edges, and their way back: exact for every mask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framekeep.errors import InputError
+from framekeep.object_types import BoolMask
+
+Ring = NDArray[np.float64]
+"""A closed line: (N, 2) float64, x and y in pixels along pixel edges; the last point is not
+the first one again."""
+
+Polygon = tuple[Ring, list[Ring]]
+"""One part of an object: its outer ring (clockwise as seen) and its holes (the other way round)."""
+
+_Indices = NDArray[np.int64]
+
+# A corner is told by its four pixels: 1 above left, 2 above right, 4 below left, 8 below right.
+_ABOVE_LEFT, _ABOVE_RIGHT, _BELOW_LEFT, _BELOW_RIGHT = 1, 2, 4, 8
+_ALL = 15
+_SADDLES = (_ABOVE_LEFT + _BELOW_RIGHT, _ABOVE_RIGHT + _BELOW_LEFT)
+_SINGLE = (_ABOVE_LEFT, _ABOVE_RIGHT, _BELOW_LEFT, _BELOW_RIGHT)
+# With the object on the right hand, a ring leaves these corners along the row.
+_LEAVES_BY_ROW = (
+    _ABOVE_LEFT,
+    _BELOW_RIGHT,
+    _ALL - _ABOVE_RIGHT,
+    _ALL - _BELOW_LEFT,
+)
+
+
+def check_mask(mask: BoolMask) -> BoolMask:
+    """The mask, contiguous; raises InputError for what is no (height, width) bool array."""
+    if mask.ndim != 2 or mask.dtype != np.bool_ or mask.size == 0:
+        raise InputError(
+            "A mask is a bool array of height and width with at least one pixel, not "
+            f"{mask.dtype} of shape {mask.shape}."
+        )
+    return np.ascontiguousarray(mask)
+
+
+@dataclass(frozen=True, slots=True)
+class Corners:
+    """The corners of all rings: (N,) each, in no order.
+
+    `x`, `y` are pixel edges. `inward_xy` (N, 2), -1 or 1, points into the object. `following`
+    holds the index of the next corner on the ring, `part` the number of the part it bounds.
+    """
+
+    x: _Indices
+    y: _Indices
+    inward_xy: _Indices
+    following: _Indices
+    part: _Indices
+
+
+def mask_to_polygons(mask: BoolMask) -> list[Polygon]:
+    """The parts of a mask (height, width) bool as polygons along pixel edges, topmost first.
+
+    Pixels that touch at a corner only belong to different parts, so that no outer ring meets
+    itself. `polygons_to_mask` gives the same mask again. An empty mask has no polygons.
+    """
+    return rings_of(trace(mask), 0.0)
+
+
+def rings_of(corners: Corners, inset_px: float) -> list[Polygon]:
+    """The polygons through these corners, each moved into the object by `inset_px` both ways."""
+    points = np.stack([corners.x, corners.y], axis=1) + inset_px * corners.inward_xy
+    outer: dict[int, Ring] = {}
+    holes: dict[int, list[Ring]] = {}
+    part = corners.part.tolist()
+    for cycle in _cycles(corners.following):
+        ring = points[cycle]
+        if signed_area(points=ring) > 0:
+            outer[part[cycle[0]]] = ring
+        else:
+            holes.setdefault(part[cycle[0]], []).append(ring)
+    return [(ring, holes.get(number, [])) for number, ring in sorted(outer.items())]
+
+
+def signed_area(points: Ring) -> float:
+    """The area within a ring (N, 2) in square pixels, negative where it runs anticlockwise."""
+    x, y = points[:, 0] - points[0, 0], points[:, 1] - points[0, 1]
+    return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
+
+
+def trace(mask: BoolMask) -> Corners:
+    """The corners of a mask's outline, linked to rings with the object on the right hand."""
+    mask = check_mask(mask)
+    left, top, right, bottom = pixel_bounds(mask)
+    if left == right:
+        none = np.empty(0, np.int64)
+        return Corners(none, none, none.reshape(0, 2), none, none)
+    inner = np.zeros((bottom - top + 2, right - left + 2), np.uint8)
+    inner[1:-1, 1:-1] = mask[top:bottom, left:right]
+    y, x, own = _find_corners(inner)
+    below, rightwards = np.isin(own, (4, 8)), np.isin(own, (2, 8))
+    concave = np.isin(own, [_ALL - one for one in _SINGLE])
+    # Of three pixels the missing one is opposite to the middle one, which is taken instead.
+    missing = _ALL - own[concave]
+    below[concave], rightwards[concave] = np.isin(missing, (1, 2)), np.isin(missing, (1, 4))
+    following = _link(x, y, own, below, rightwards)
+    import cv2
+
+    _, parts = cv2.connectedComponents(inner, connectivity=4, ltype=cv2.CV_32S)
+    part = parts[y + below, x + rightwards].astype(np.int64)
+    inward = np.stack([rightwards, below], axis=1).astype(np.int64) * 2 - 1
+    return Corners(x + left, y + top, inward, following, part)
+
+
+def pixel_bounds(mask: BoolMask) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of what is True, along pixel edges; all 0 for an empty mask."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not rows.size:
+        return 0, 0, 0, 0
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    columns = np.flatnonzero(mask[top:bottom].any(axis=0))
+    return int(columns[0]), top, int(columns[-1]) + 1, bottom
+
+
+def _find_corners(padded: NDArray[np.uint8]) -> tuple[_Indices, _Indices, _Indices]:
+    """Row, column and pixels of each corner; where two parts touch there are two corners."""
+    above = padded[:, :-1] + 2 * padded[:, 1:]
+    pixels = above[:-1] + 4 * above[1:]
+    is_corner = np.zeros(16, np.bool_)
+    is_corner[[*_SINGLE, *(_ALL - one for one in _SINGLE), *_SADDLES]] = True
+    y, x = np.divmod(np.flatnonzero(is_corner[pixels]), pixels.shape[1])
+    own = pixels[y, x].astype(np.int64)
+    twice = np.isin(own, _SADDLES)
+    lower = np.where(own[twice] == _SADDLES[0], _BELOW_RIGHT, _BELOW_LEFT)
+    second = (y[twice], x[twice], lower)
+    own[twice] -= lower
+    return tuple(np.concatenate(pair) for pair in zip((y, x, own), second, strict=True))  # type: ignore[return-value]
+
+
+def _link(
+    x: _Indices,
+    y: _Indices,
+    own: _Indices,
+    below: NDArray[np.bool_],
+    rightwards: NDArray[np.bool_],
+) -> _Indices:
+    """The next corner of each: corners in a row bound its edges two by two, so in a column.
+
+    A corner of one pixel has its edges on that pixel's side, one of three on the other's.
+    """
+    convex = np.isin(own, _SINGLE)
+    goes_right, goes_down = rightwards == convex, below == convex
+    by_row = _pairs(np.lexsort((goes_right, x, y)))
+    by_column = _pairs(np.lexsort((goes_down, y, x)))
+    return np.where(np.isin(own, _LEAVES_BY_ROW), by_row, by_column)
+
+
+def _pairs(order: _Indices) -> _Indices:
+    """The partner of each where the 1st and 2nd in order belong together, the 3rd and 4th …"""
+    partner = np.empty_like(order)
+    partner[order[0::2]], partner[order[1::2]] = order[1::2], order[0::2]
+    return partner
+
+
+def _cycles(following: _Indices) -> Iterable[list[int]]:
+    after = following.tolist()
+    for start in range(len(after)):
+        at, cycle = start, []
+        while after[at] >= 0:
+            cycle.append(at)
+            after[at], at = -1, after[at]
+        if cycle:
+            yield cycle
+
+
+def polygons_to_mask(polygons: Sequence[Polygon], size_wh: tuple[int, int]) -> BoolMask:
+    """The pixels (height, width) bool whose centres lie in any of the polygons, holes left out.
+
+    Within one polygon the even-odd rule holds. What lies outside the picture is cut off.
+    """
+    mask = np.zeros((size_wh[1], size_wh[0]), np.bool_)
+    for outer, holes in polygons:
+        fill(mask, [outer, *holes])
+    return mask
+
+
+def fill(mask: BoolMask, rings: Sequence[Ring]) -> None:
+    """Set the pixels of `mask` (height, width) whose centres lie in an odd number of rings."""
+    height, width = mask.shape
+    start = np.concatenate([np.asarray(ring, np.float64).reshape(-1, 2) for ring in rings])
+    end = np.concatenate(
+        [np.roll(np.asarray(ring, np.float64).reshape(-1, 2), -1, axis=0) for ring in rings]
+    )
+    if not np.isfinite(start).all():
+        raise InputError("A polygon's points are finite numbers.")
+    # From top to bottom always, so that a line there and back cancels to the last bit.
+    upward = (start[:, 1] > end[:, 1])[:, None]
+    start, end = np.where(upward, end, start), np.where(upward, start, end)
+    first = np.clip(np.ceil(start[:, 1] - 0.5), 0, height).astype(np.int64)
+    counts = np.clip(np.ceil(end[:, 1] - 0.5), 0, height).astype(np.int64) - first
+    crossing = np.flatnonzero(counts > 0)
+    if not crossing.size:
+        return
+    first, counts = first[crossing], counts[crossing]
+    top, bottom = int(first.min()), int((first + counts).max())
+    edge = np.repeat(crossing, counts)
+    row = np.arange(len(edge)) + np.repeat(first - np.cumsum(counts) + counts, counts)
+    run, drop = (end - start)[edge].T
+    x = start[edge, 0] + run * ((row + 0.5 - start[edge, 1]) / drop)
+    column = np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
+    left, right = int(column.min()), int(column.max())
+    wide = right - left + 1
+    flips = np.bincount((row - top) * wide + column - left, minlength=(bottom - top) * wide)
+    odd = (flips & 1).astype(np.bool_).reshape(-1, wide)
+    filled = np.logical_xor.accumulate(odd, axis=1)[:, : right - left]
+    mask[top:bottom, left:right] |= filled

@@ -11,6 +11,7 @@
     ├── EncoderError          an encoder cannot be loaded or run
     │   ├── EncoderMismatchError   vectors of two encoders would be mixed
     │   └── PrecisionError    a precision is not available or not yet checked
+    ├── SegmenterError        a segmenter cannot be loaded or run
     ├── WeightsError          weights are missing, damaged or of an unknown kind
     │   └── OfflineError      a connection was needed and is forbidden or impossible
     └── StoreError            the catalog or the index failed
@@ -57,6 +58,10 @@ class EncoderMismatchError(EncoderError):
 
 class PrecisionError(EncoderError):
     """A precision is not available here, or has not passed its check yet."""
+
+
+class SegmenterError(FramekeepError):
+    """A segmenter cannot be loaded or run."""
 
 
 class WeightsError(FramekeepError):

@@ -10,6 +10,8 @@ import numpy as np
 
 from framekeep.encoders.base import BaseEncoder
 from framekeep.errors import StoreError
+from framekeep.object_types import BoolMask, Prompt, Proposal, SegmenterInfo
+from framekeep.segmenters.base import BaseSegmenter
 from framekeep.types import EncoderInfo, RgbImage, Vectors
 
 PAGE = 1000
@@ -169,3 +171,55 @@ class HashEncoder(BaseEncoder):
         vector = noise * 0.02
         vector[: self._COLOUR_DIM] += near.astype(np.float32)
         return vector
+
+
+class GridSegmenter(BaseSegmenter):
+    """A fake segmenter without weights: the picture cut into a grid of cells.
+
+    Deterministic. Cells are labelled "cell" and numbered row by row, the first one scored best. A
+    prompt gives the box and the cells that were pointed at as the object, less the cells that
+    were pointed at as background.
+    """
+
+    def __init__(self, columns: int = 2, rows: int = 2) -> None:
+        super().__init__(SegmenterInfo("grid", f"grid@{columns}x{rows}/g1"))
+        self._columns_rows = (columns, rows)
+
+    def _segment(self, image: RgbImage) -> list[Proposal]:
+        from framekeep.geometry import proposal
+
+        columns, rows = self._columns_rows
+        cells = self._cells(image)
+        found = []
+        for number in range(columns * rows):
+            if (mask := cells == number).any():
+                score = 0.95 - 0.9 * number / (columns * rows)
+                found.append(proposal(mask, score, "cell", 0.5))
+        return found
+
+    def _prompt(
+        self,
+        image: RgbImage,
+        prompt: Prompt,
+        key: str | None,  # noqa: ARG002 - nothing is worth keeping
+    ) -> list[Proposal]:
+        from framekeep.geometry import box_mask, proposal
+
+        cells = self._cells(image)
+        mask: BoolMask = np.zeros(cells.shape, np.bool_)
+        if prompt.box_xyxy is not None:
+            mask = box_mask(prompt.box_xyxy, (cells.shape[1], cells.shape[0])).copy()
+        for wanted in (0, 1):
+            for (x, y), label in zip(prompt.points_xy, prompt.point_labels, strict=True):
+                if label == wanted:
+                    mask[cells == cells[int(y), int(x)]] = bool(wanted)
+        return [proposal(mask, 0.9, "cell", 0.5)] if mask.any() else []
+
+    def _cells(self, image: RgbImage) -> np.ndarray:
+        """(H, W): the number of the cell that each pixel lies in."""
+        columns, rows = self._columns_rows
+        height, width = image.shape[:2]
+        down = np.arange(height) * rows // height
+        across = np.arange(width) * columns // width
+        cells: np.ndarray = down[:, None] * columns + across
+        return cells

@@ -304,3 +304,15 @@ class SavedSearch:
     query: str
     used_at: datetime
     name: str | None = None
+
+
+def check_rgb(image: RgbImage) -> None:
+    """Raise InputError unless `image` is (H, W, 3) uint8 with at least one pixel."""
+    if (
+        not isinstance(image, np.ndarray)
+        or image.dtype != np.uint8
+        or image.ndim != 3
+        or image.shape[2] != 3
+        or image.size == 0
+    ):
+        raise InputError("A picture is a NumPy array (height, width, 3) of uint8 in RGB.")

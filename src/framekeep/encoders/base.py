@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 
 from framekeep.errors import EncoderError, InputError
-from framekeep.types import EncoderInfo, RgbImage, Vectors
+from framekeep.types import EncoderInfo, RgbImage, Vectors, check_rgb
 
 T = TypeVar("T")
 
@@ -106,18 +106,6 @@ class BaseEncoder(ABC):
         if not parts:
             return np.zeros((0, self.dim), np.float32)
         return unit_rows(np.concatenate(parts), self.dim)
-
-
-def check_rgb(image: RgbImage) -> None:
-    """Raise InputError unless `image` is (H, W, 3) uint8 with at least one pixel."""
-    if (
-        not isinstance(image, np.ndarray)
-        or image.dtype != np.uint8
-        or image.ndim != 3
-        or image.shape[2] != 3
-        or image.size == 0
-    ):
-        raise InputError("A picture is a NumPy array (height, width, 3) of uint8 in RGB.")
 
 
 def unit_rows(rows: Vectors, dim: int) -> Vectors:

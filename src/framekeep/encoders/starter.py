@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from framekeep.encoders.base import BaseEncoder, check_rgb
+from framekeep.encoders.base import BaseEncoder
 from framekeep.errors import WeightsError
 from framekeep.settings import no_telemetry
-from framekeep.types import EncoderInfo, RgbImage, Vectors
+from framekeep.types import EncoderInfo, RgbImage, Vectors, check_rgb
 
 NAME = "starter"
 PREPROCESSING = "p1"

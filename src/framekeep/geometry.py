@@ -22,7 +22,7 @@ from framekeep.outlines import (
     polygons_to_mask,
     signed_area,
 )
-from framekeep.slits import slit_ring
+from framekeep.slits import redrawn_iou, slit_ring
 
 __all__ = [
     "Boxes",
@@ -41,6 +41,7 @@ __all__ = [
     "outline",
     "polygons_to_mask",
     "proposal",
+    "redrawn_iou",
     "remove_small_regions",
     "rings_to_mask",
     "runs_to_mask",

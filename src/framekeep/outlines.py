@@ -65,27 +65,23 @@ def mask_to_polygons(mask: BoolMask) -> list[Polygon]:
     Pixels that touch at a corner only belong to different parts, so that no outer ring meets
     itself. `polygons_to_mask` gives the same mask again. An empty mask has no polygons.
     """
-    return rings_of(trace(mask), 0.0)
-
-
-def rings_of(corners: Corners, inset_px: float) -> list[Polygon]:
-    """The polygons through these corners, each moved into the object by `inset_px` both ways."""
-    points = np.stack([corners.x, corners.y], axis=1) + inset_px * corners.inward_xy
+    corners = trace(mask)
+    points = np.stack([corners.x, corners.y], axis=1).astype(np.float64)
     outer: dict[int, Ring] = {}
     holes: dict[int, list[Ring]] = {}
     part = corners.part.tolist()
-    for cycle in _cycles(corners.following):
+    for cycle in cycles(corners.following):
         ring = points[cycle]
-        if signed_area(points=ring) > 0:
+        if signed_area(ring) > 0:
             outer[part[cycle[0]]] = ring
         else:
             holes.setdefault(part[cycle[0]], []).append(ring)
     return [(ring, holes.get(number, [])) for number, ring in sorted(outer.items())]
 
 
-def signed_area(points: Ring) -> float:
+def signed_area(ring: Ring) -> float:
     """The area within a ring (N, 2) in square pixels, negative where it runs anticlockwise."""
-    x, y = points[:, 0] - points[0, 0], points[:, 1] - points[0, 1]
+    x, y = (ring - ring[0]).T
     return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
 
 
@@ -163,7 +159,8 @@ def _pairs(order: _Indices) -> _Indices:
     return partner
 
 
-def _cycles(following: _Indices) -> Iterable[list[int]]:
+def cycles(following: _Indices) -> Iterable[list[int]]:
+    """The corners of each ring in turn, as indices, by the first corner of each."""
     after = following.tolist()
     for start in range(len(after)):
         at, cycle = start, []
@@ -211,7 +208,8 @@ def fill(mask: BoolMask, rings: Sequence[Ring]) -> None:
     column = np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
     left, right = int(column.min()), int(column.max())
     wide = right - left + 1
-    flips = np.bincount((row - top) * wide + column - left, minlength=(bottom - top) * wide)
-    odd = (flips & 1).astype(np.bool_).reshape(-1, wide)
+    odd = np.zeros((bottom - top, wide), np.bool_)
+    at, times = np.unique((row - top) * wide + column - left, return_counts=True)
+    odd.ravel()[at[times % 2 == 1]] = True
     filled = np.logical_xor.accumulate(odd, axis=1)[:, : right - left]
     mask[top:bottom, left:right] |= filled

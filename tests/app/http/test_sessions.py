@@ -30,6 +30,18 @@ def test_a_session_ends_by_itself():
     assert not sessions.known(name)
 
 
+def test_a_session_knows_whose_it_is():
+    clock = Clock()
+    sessions = Sessions(clock)
+    name = sessions.redeem(sessions.ticket("ann@example.org"))
+    assert sessions.user(name) == "ann@example.org"
+    assert sessions.user(sessions.open()) is None
+    assert sessions.user("unknown") is None
+    assert sessions.user(None) is None
+    clock.now += LIFE_S
+    assert sessions.user(name) is None
+
+
 def test_the_oldest_session_goes_first():
     sessions = Sessions(Clock())
     names = [sessions.open() for _ in range(MOST_SESSIONS + 1)]

@@ -17,6 +17,7 @@ MOST_SESSIONS = 1000
 MOST_TRIES = 10
 TRIES_WINDOW_S = 60.0
 MOST_ADDRESSES = 10_000
+_NEVER = float("-inf"), ""
 
 
 class Sessions:
@@ -27,25 +28,25 @@ class Sessions:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._ends: OrderedDict[str, float] = OrderedDict()
-        self._tickets: OrderedDict[str, float] = OrderedDict()
+        self._ends: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._tickets: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def open(self) -> str:
-        """Begin a session; gives its name, which is for the browser's cookie alone."""
+    def open(self, user: str = "") -> str:
+        """Begin a session of a user; gives its name, which is for the browser's cookie alone."""
         name = secrets.token_urlsafe(32)
         with self._lock:
-            self._ends[_hashed(name)] = self._clock() + LIFE_S
+            self._ends[_hashed(name)] = self._clock() + LIFE_S, user
             while len(self._ends) > MOST_SESSIONS:
                 self._ends.popitem(last=False)
         return name
 
-    def ticket(self) -> str:
+    def ticket(self, user: str = "") -> str:
         """For a user whom a page knows: the browser turns it into a session, once and soon."""
         name = secrets.token_urlsafe(32)
         with self._lock:
-            self._tickets[_hashed(name)] = self._clock() + TICKET_LIFE_S
+            self._tickets[_hashed(name)] = self._clock() + TICKET_LIFE_S, user
             while len(self._tickets) > MOST_SESSIONS:
                 self._tickets.popitem(last=False)
         return name
@@ -53,15 +54,22 @@ class Sessions:
     def redeem(self, ticket: str) -> str | None:
         """A new session's name for a ticket that is good; None for any other."""
         with self._lock:
-            good = self._tickets.pop(_hashed(ticket), float("-inf")) > self._clock()
-        return self.open() if good else None
+            end, user = self._tickets.pop(_hashed(ticket), _NEVER)
+            good = end > self._clock()
+        return self.open(user) if good else None
 
     def known(self, name: str | None) -> bool:
         """Whether this session was begun here and has not ended."""
         if not name:
             return False
         with self._lock:
-            return self._ends.get(_hashed(name), float("-inf")) > self._clock()
+            return self._ends.get(_hashed(name), _NEVER)[0] > self._clock()
+
+    def user(self, name: str | None) -> str | None:
+        """Whose session this is; None for one that is not known, or without a user's name."""
+        with self._lock:
+            end, user = self._ends.get(_hashed(name or ""), _NEVER)
+            return (user or None) if end > self._clock() else None
 
     def end(self, name: str | None) -> None:
         """End a session; one that is not known is no error."""

@@ -140,6 +140,13 @@ def signed_in(connection: HTTPConnection, parts: Parts) -> bool:
     return (parts.token is None and parts.users is None) or parts.sessions.known(name)
 
 
+def author(connection: HTTPConnection, parts: Parts) -> str | None:
+    """The account that is signed in with an identity provider, else None."""
+    if parts.users is None:
+        return None
+    return parts.sessions.user(connection.cookies.get(cookie_name(connection)))
+
+
 def cookie_name(connection: HTTPConnection) -> str:
     """Browsers share cookies between the ports of a host, so the name tells them apart."""
     try:

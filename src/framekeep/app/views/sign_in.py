@@ -30,7 +30,7 @@ def require_user(parts: Parts) -> None:
             st.logout()
         st.stop()
     if not parts.sessions.known(_cookie()):
-        mounted("ticket")(key="ticket", data={"ticket": parts.sessions.ticket()})
+        mounted("ticket")(key="ticket", data={"ticket": parts.sessions.ticket(address)})
         st.stop()
 
 

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from framekeep.library import Library
 from framekeep.store.catalog import Catalog
 from framekeep.store.migrations import config
-from framekeep.store.tables import SCHEMA_HEAD, files, media, meta
+from framekeep.store.tables import SCHEMA_HEAD, files, media, meta, metadata
 from framekeep.testing import HashEncoder
 from tests.helpers.catalog import item, media_ids
 from tests.helpers.pictures import write_folder
@@ -23,6 +23,7 @@ FORMER = [
     for script in ScriptDirectory.from_config(config()).walk_revisions()
     if script.revision != SCHEMA_HEAD
 ]
+FIRST_TABLES = {"media", "files", "vectors", "ledger", "tags", "meta", "precision_checks"}
 
 
 def version(path: Path) -> str:
@@ -89,8 +90,9 @@ def test_a_library_of_the_first_version_opens_and_searches(tmp_path: Path) -> No
         list(library.add(*write_folder(tmp_path / "in", 3)))
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'library' / 'catalog.sqlite3'}")
     with engine.begin() as connection:
-        for table in ("searches", "uploads"):
-            connection.execute(sa.text(f"DROP TABLE {table}"))
+        for table in reversed(metadata.sorted_tables):
+            if table.name not in FIRST_TABLES:
+                connection.execute(sa.text(f"DROP TABLE {table.name}"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
     engine.dispose()
     with Library.open(tmp_path / "library", HashEncoder(), create=False) as library:

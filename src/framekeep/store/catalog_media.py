@@ -54,17 +54,6 @@ class MediaPart:
         with self._db.read() as connection:
             return connection.scalar(query.where(media.c.state == LIVE) if live else query) or 0
 
-    def live_ids(self, ids: Sequence[str]) -> set[str]:
-        """Those of these media that are live."""
-        found: set[str] = set()
-        with self._db.read() as connection:
-            for page in pages(ids):
-                query = sa.select(media.c.media_id).where(
-                    media.c.media_id.in_(page), media.c.state == LIVE
-                )
-                found.update(connection.scalars(query))
-        return found
-
     def missing_ids(self) -> list[str]:
         """Media whose files are all gone; they keep vectors and tags, should one come back."""
         return self._ids(media.c.state == "missing")

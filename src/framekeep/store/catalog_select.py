@@ -1,26 +1,29 @@
-"""The catalog's filters: which live media match an expression."""
+"""The catalog's filters: which live media, or objects, match an expression."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from framekeep.store.database import Database, pages
-from framekeep.store.tables import LIVE, media
+from framekeep.store.members import MEDIA, Members, Order
+from framekeep.store.tables import LIVE, REJECTED, media, segments
 
 if TYPE_CHECKING:
     from framekeep.filters import Filter
 
-Order = Literal["newest", "id"]
-
 
 class SelectPart:
-    """Part of `Catalog`: selection. Filters mean live media only; None matches all of them."""
+    """Part of `Catalog` and `ObjectIndex`: selection.
+
+    Filters mean live members only; None matches all of them.
+    """
 
     _db: Database
+    _members: Members
 
     def select_ids(
         self,
@@ -29,43 +32,55 @@ class SelectPart:
         offset: int = 0,
         order: Order | None = "newest",
     ) -> list[str]:
-        """Live media that match, by id, in any order (None), or newest first.
+        """Live members that match, by id, in any order (None), or newest first.
 
-        Newest goes by capture time, or by the time of adding where the camera told none.
+        Newest goes by capture time, or by the time of adding where the camera told none, and
+        among the objects of one medium by size. `doubt`, for objects only, puts first what most
+        needs a look (see `framekeep.store.segment_rows.doubt`).
         """
-        matches = matching_condition(where, by_state=order == "newest")
-        query = sa.select(media.c.media_id).where(matches).limit(limit).offset(offset)
-        if order == "newest":
-            query = query.order_by(media.c.sort_at.desc(), media.c.media_id.desc())
-        elif order == "id":
-            query = query.order_by(media.c.media_id)
+        of = self._members
+        matches = matching_condition(where, of, by_state=order == "newest")
+        query = sa.select(of.id).select_from(of.rows).where(matches).limit(limit).offset(offset)
+        if order is not None:
+            query = query.order_by(*of.orders[order])
         with self._db.read() as connection:
             return list(connection.scalars(query))
 
     def count_matching(self, where: Filter | None) -> int:
-        """How many live media match."""
-        query = sa.select(sa.func.count()).select_from(media).where(matching_condition(where))
+        """How many live members match."""
+        of = self._members
+        query = sa.select(sa.func.count()).select_from(of.rows)
         with self._db.read() as connection:
-            return connection.scalar(query) or 0
+            return connection.scalar(query.where(matching_condition(where, of))) or 0
 
     def matching(self, ids: Sequence[str], where: Filter | None) -> set[str]:
-        """Those of these media that are live and match."""
-        condition = matching_condition(where)
+        """Those of these members that are live and match."""
+        of = self._members
+        condition = matching_condition(where, of)
         found: set[str] = set()
         with self._db.read() as connection:
             for page in pages(ids):
-                query = sa.select(media.c.media_id).where(media.c.media_id.in_(page), condition)
+                query = sa.select(of.id).select_from(of.rows).where(of.id.in_(page), condition)
                 found.update(connection.scalars(query))
         return found
 
+    def live_ids(self, ids: Sequence[str]) -> set[str]:
+        """Those of these members that are live."""
+        return self.matching(ids, None)
 
-def matching_condition(where: Filter | None, *, by_state: bool = False) -> sa.ColumnElement[bool]:
+
+def matching_condition(
+    where: Filter | None, of: Members = MEDIA, *, by_state: bool = False
+) -> sa.ColumnElement[bool]:
     """Live and matching. `by_state` lets the database begin with the index of live media."""
     if where is None:
-        return media.c.state == LIVE
+        return of.live
     from framekeep.store.where_sql import compile_filter
 
     # Nearly all media are live, so beginning with that index reads nearly everything: an
     # expression instead of the column keeps SQLite's planner from it.
     state = media.c.state if by_state else media.c.state.concat("")
-    return sa.and_(state == LIVE, compile_filter(where, datetime.now()))
+    live = state == LIVE
+    if of.of == "objects":
+        live = sa.and_(live, segments.c.state != REJECTED)
+    return sa.and_(live, compile_filter(where, datetime.now()))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
 from framekeep.errors import InputError, StoreError
 from framekeep.store.database import Database, pages
-from framekeep.store.tables import LIVE, ledger, media, vectors
+from framekeep.store.members import Members
+from framekeep.store.tables import ledger, segment_ledger
 from framekeep.types import Vectors
 
 WIRE = np.dtype("<f4")
@@ -18,44 +20,46 @@ WIRE = np.dtype("<f4")
 
 
 class VectorsPart:
-    """Part of `Catalog`: vectors and ledger."""
+    """Part of `Catalog` and `ObjectIndex`: vectors and ledger of their members."""
 
     _db: Database
+    _members: Members
 
     def put_vectors(self, space: str, ids: Sequence[str], rows: Vectors) -> None:
-        """Add or replace vectors, (N, dim) float32, of media that are known.
+        """Add or replace vectors, (N, dim) float32, of members that are known.
 
         A replaced vector counts as not indexed again.
         """
         if rows.ndim != 2 or len(rows) != len(ids):
-            raise InputError(f"{len(ids)} media need as many vectors, not shape {rows.shape}.")
+            raise InputError(f"{len(ids)} ids need as many vectors, not shape {rows.shape}.")
         wire = np.ascontiguousarray(rows, dtype=WIRE)
+        key = self._members.id.name
         values = [
-            {"space": space, "media_id": media_id, "vector": row.tobytes()}
-            for media_id, row in zip(ids, wire, strict=True)
+            {"space": space, key: member, "vector": row.tobytes()}
+            for member, row in zip(ids, wire, strict=True)
         ]
         with self._db.write() as connection:
-            _forget(connection, space, ids)
-            self._db.upsert(connection, vectors, values)
+            self._forget(connection, space, ids)
+            self._db.upsert(connection, self._members.vectors, values)
 
     def get_vectors(self, space: str, ids: Sequence[str]) -> tuple[list[str], Vectors]:
         """The ids that have a vector, and their vectors (N, dim) float32, in the same order."""
-        found: list[tuple[str, bytes]] = []
+        of, found = self._members, list[tuple[str, bytes]]()
         with self._db.read() as connection:
             for page in pages(ids):
-                query = sa.select(vectors.c.media_id, vectors.c.vector).where(
-                    vectors.c.space == space, vectors.c.media_id.in_(page)
+                query = sa.select(of.vector_id, of.vectors.c.vector).where(
+                    of.vectors.c.space == space, of.vector_id.in_(page)
                 )
                 found.extend((i, blob) for i, blob in connection.execute(query))
         return _unpack(found)
 
     def have_vectors(self, space: str, ids: Sequence[str]) -> set[str]:
-        """Those of these media that have a vector in the space."""
-        found: set[str] = set()
+        """Those of these members that have a vector in the space."""
+        of, found = self._members, set[str]()
         with self._db.read() as connection:
             for page in pages(ids):
-                query = sa.select(vectors.c.media_id).where(
-                    vectors.c.space == space, vectors.c.media_id.in_(page)
+                query = sa.select(of.vector_id).where(
+                    of.vectors.c.space == space, of.vector_id.in_(page)
                 )
                 found.update(connection.scalars(query))
         return found
@@ -63,51 +67,51 @@ class VectorsPart:
     def vector_pages(
         self, space: str, live_only: bool = True, page: int = 4096
     ) -> Iterator[tuple[list[str], Vectors]]:
-        """All vectors of a space by media id, page by page: ids and (N, dim) float32.
+        """All vectors of a space by id, page by page: ids and (N, dim) float32.
 
         Each page is its own transaction, so writers go on meanwhile.
         """
-        last = ""
+        of, last = self._members, ""
         while True:
-            query = (
-                sa.select(vectors.c.media_id, vectors.c.vector)
-                .where(vectors.c.space == space, vectors.c.media_id > last)
-                .order_by(vectors.c.media_id)
-                .limit(page)
+            query = sa.select(of.vector_id, of.vectors.c.vector).where(
+                of.vectors.c.space == space, of.vector_id > last
             )
             if live_only:
-                query = query.join(media).where(media.c.state == LIVE)
+                query = query.select_from(of.with_vectors()).where(of.live)
             with self._db.read() as connection:
-                found = [(i, blob) for i, blob in connection.execute(query)]
+                rows = connection.execute(query.order_by(of.vector_id).limit(page))
+                found = [(i, blob) for i, blob in rows]
             if not found:
                 return
             yield _unpack(found)
             last = found[-1][0]
 
     def count_vectors(self, space: str, live_only: bool = True) -> int:
-        """How many media have a vector in the space."""
-        query = sa.select(sa.func.count()).select_from(vectors).where(vectors.c.space == space)
-        if live_only:
-            query = query.join(media).where(media.c.state == LIVE)
+        """How many members have a vector in the space."""
+        of = self._members
+        source = of.with_vectors() if live_only else of.vectors
+        query = sa.select(sa.func.count()).select_from(source).where(of.vectors.c.space == space)
         with self._db.read() as connection:
-            return connection.scalar(query) or 0
+            return connection.scalar(query.where(of.live) if live_only else query) or 0
 
     def lacking_vectors(
         self, space: str, live_only: bool = True, limit: int | None = None, after: str = ""
     ) -> list[str]:
-        """Media without a vector in the space, by id, beginning behind the id `after`."""
-        has = sa.exists().where(vectors.c.space == space, vectors.c.media_id == media.c.media_id)
-        query = sa.select(media.c.media_id).where(media.c.media_id > after, ~has)
-        query = query.order_by(media.c.media_id).limit(limit)
-        return self._scalars(query.where(media.c.state == LIVE) if live_only else query)
+        """Members without a vector in the space, by id, beginning behind the id `after`."""
+        of = self._members
+        has = sa.exists().where(of.vectors.c.space == space, of.vector_id == of.id)
+        query = sa.select(of.id).select_from(of.rows).where(of.id > after, ~has)
+        query = query.order_by(of.id).limit(limit)
+        return self._scalars(query.where(of.live) if live_only else query)
 
     def sample_ids(self, space: str, n: int, seed: int) -> list[str]:
-        """At most `n` live media with a vector, at random but the same for the same seed."""
+        """At most `n` live members with a vector, at random but the same for the same seed."""
+        of = self._members
         query = (
-            sa.select(vectors.c.media_id)
-            .join(media)
-            .where(vectors.c.space == space, media.c.state == LIVE)
-            .order_by(vectors.c.media_id)
+            sa.select(of.vector_id)
+            .select_from(of.with_vectors())
+            .where(of.vectors.c.space == space, of.live)
+            .order_by(of.vector_id)
         )
         ids = self._scalars(query)
         return random.Random(seed).sample(ids, min(n, len(ids)))  # noqa: S311 (no secret)
@@ -115,12 +119,12 @@ class VectorsPart:
     def spaces(self) -> list[str]:
         """The spaces that hold a vector, sorted."""
         # A loose index scan: DISTINCT would read a million entries to find two names.
-        found: list[str] = []
+        column, found = self._members.vectors.c.space, list[str]()
         with self._db.read() as connection:
             while True:
-                query = sa.select(sa.func.min(vectors.c.space))
+                query = sa.select(sa.func.min(column))
                 if found:
-                    query = query.where(vectors.c.space > found[-1])
+                    query = query.where(column > found[-1])
                 space = connection.scalar(query)
                 if space is None:
                     return found
@@ -128,74 +132,74 @@ class VectorsPart:
 
     def drop_space(self, space: str) -> None:
         """Forget all vectors of a space, and what the index has of them."""
+        of = self._members
         with self._db.write() as connection:
-            connection.execute(sa.delete(ledger).where(ledger.c.space == space))
-            connection.execute(sa.delete(vectors).where(vectors.c.space == space))
+            connection.execute(sa.delete(of.ledger).where(of.ledger.c.space == space))
+            connection.execute(sa.delete(of.vectors).where(of.vectors.c.space == space))
 
     def mark_indexed(self, space: str, ids: Sequence[str]) -> None:
-        """Note that the index holds these media's present vectors. Written last."""
-        rows = [{"space": space, "media_id": media_id} for media_id in ids]
+        """Note that the index holds these members' present vectors. Written last."""
+        rows = [{"space": space, self._members.id.name: member} for member in ids]
         with self._db.write() as connection:
-            self._db.upsert(connection, ledger, rows)
+            self._db.upsert(connection, self._members.ledger, rows)
 
     def mark_unindexed(self, space: str, ids: Sequence[str] | None = None) -> None:
-        """Note that the index does not hold these media, or with None any media of the space."""
+        """Note that the index does not hold these members, or with None any of the space."""
+        table = self._members.ledger
         with self._db.write() as connection:
             if ids is None:
-                connection.execute(sa.delete(ledger).where(ledger.c.space == space))
+                connection.execute(sa.delete(table).where(table.c.space == space))
             else:
-                _forget(connection, space, ids)
+                self._forget(connection, space, ids)
+
+    def mark_all_unindexed(self) -> None:
+        """Note that the index, shared by media and objects, holds nothing at all."""
+        with self._db.write() as connection:
+            for table in (ledger, segment_ledger):
+                connection.execute(sa.delete(table))
 
     def count_indexed(self, space: str) -> int:
         """How many vectors the index should hold, by the ledger."""
-        query = sa.select(sa.func.count()).select_from(ledger).where(ledger.c.space == space)
+        table = self._members.ledger
+        query = sa.select(sa.func.count()).select_from(table).where(table.c.space == space)
         with self._db.read() as connection:
             return connection.scalar(query) or 0
 
     def unindexed(self, space: str) -> list[str]:
-        """Live media with a vector that the index has not acknowledged, by id."""
+        """Live members with a vector that the index has not acknowledged, by id."""
+        of = self._members
+        acknowledged = sa.exists().where(of.ledger.c.space == space, of.ledger_id == of.vector_id)
         query = (
-            sa.select(vectors.c.media_id)
-            .join(media)
-            .where(vectors.c.space == space, media.c.state == LIVE, ~_acknowledged())
-            .order_by(vectors.c.media_id)
+            sa.select(of.vector_id)
+            .select_from(of.with_vectors())
+            .where(of.vectors.c.space == space, of.live, ~acknowledged)
+            .order_by(of.vector_id)
         )
         return self._scalars(query)
 
     def stale(self, space: str) -> list[str]:
-        """Media that may be in the index and should not be, by id.
+        """Members that may be in the index and should not be, by id.
 
-        Those in the ledger that are no longer live, and those whose adding was cut short, which
-        the index may hold without the ledger's knowing.
+        Those in the ledger that are no longer live, or whose vector is gone, and those whose
+        adding was cut short, which the index may hold without the ledger's knowing.
         """
-        gone = (
-            sa.select(ledger.c.media_id)
-            .join(media)
-            .where(ledger.c.space == space, media.c.state != LIVE)
+        of = self._members
+        live = sa.exists(
+            sa.select(of.id).select_from(of.rows).where(of.id == of.ledger_id, of.live)
         )
-        cut_short = (
-            sa.select(vectors.c.media_id)
-            .join(media)
-            .where(vectors.c.space == space, media.c.state == "pending")
-        )
-        return sorted(self._scalars(gone.union(cut_short)))
+        gone = sa.select(of.ledger_id).where(of.ledger.c.space == space, ~live)
+        return sorted(self._scalars(gone.union(of.cut_short(space))))
 
-    def _scalars(self, query: sa.Select[tuple[str]] | sa.CompoundSelect[tuple[str]]) -> list[str]:
+    def _forget(self, connection: sa.Connection, space: str, ids: Sequence[str]) -> None:
+        of = self._members
+        for page in pages(ids):
+            connection.execute(
+                sa.delete(of.ledger).where(of.ledger.c.space == space, of.ledger_id.in_(page))
+            )
+
+    def _scalars(self, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> list[str]:
         with self._db.read() as connection:
             return list(connection.scalars(query))
-
-
-def _acknowledged() -> sa.ColumnElement[bool]:
-    return sa.exists().where(
-        ledger.c.space == vectors.c.space, ledger.c.media_id == vectors.c.media_id
-    )
-
-
-def _forget(connection: sa.Connection, space: str, ids: Sequence[str]) -> None:
-    for page in pages(ids):
-        connection.execute(
-            sa.delete(ledger).where(ledger.c.space == space, ledger.c.media_id.in_(page))
-        )
 
 
 def _unpack(found: Sequence[tuple[str, bytes]]) -> tuple[list[str], Vectors]:

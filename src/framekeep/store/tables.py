@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -25,11 +26,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_HEAD = "0002"
+SCHEMA_HEAD = "0003"
 """The newest migration; opening compares it with what the database says."""
 
 LIVE = "indexed"
 """The state of media that can be found."""
+
+REJECTED = "rejected"
+"""The state of segments that are no objects after all; the others of live media are live."""
 
 # Operating systems allow names that are no valid Unicode; Python shows their bytes as lone
 # surrogates, which no database stores. They travel as private-use characters, one for one, so
@@ -219,4 +223,152 @@ precision_checks = Table(
     Column("mean_cosine", Float, nullable=False),
     Column("top10_overlap", Float, nullable=False),
     Column("checked_at", UtcDateTime, nullable=False),
+)
+
+classes = Table(
+    "classes",
+    metadata,
+    Column("class_id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    # The name in lower case: names are unique regardless of case, and filters look here.
+    Column("name_key", Text, nullable=False),
+    Column("colour", String(7), nullable=False),
+    # False for a name that only a segmenter has used so far.
+    Column("kept", Boolean, nullable=False),
+    Column("set_at", UtcDateTime, nullable=False),
+    Column("set_by", Text, nullable=False),
+    Index(None, "name_key", unique=True),
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("segment_id", String(32), primary_key=True),
+    Column(
+        "media_id", String(64), ForeignKey("media.media_id", ondelete="CASCADE"), nullable=False
+    ),
+    Column("segmenter_id", String(200), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("x0", Float, nullable=False),
+    Column("y0", Float, nullable=False),
+    Column("x1", Float, nullable=False),
+    Column("y1", Float, nullable=False),
+    Column("area_px", BigInteger, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("mask_source", String(16), nullable=False),
+    # The label that counts, a person's before the segmenter's; the latter's own stays beside it.
+    Column("label_id", Integer, ForeignKey("classes.class_id")),
+    Column("label_source", String(16)),
+    Column("label_score", Float),
+    Column("model_label_id", Integer, ForeignKey("classes.class_id")),
+    Column("model_label_score", Float),
+    Column("state", String(16), nullable=False),
+    Column("doubt", Float, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("changed_by", Text, nullable=False),
+    # The longest column last: SQLite reads a row only as far as it must.
+    Column("counts", Text, nullable=False),
+    Index(None, "media_id", "state"),
+    Index(None, "label_id", "state", "media_id"),
+    Index(None, "model_label_id"),
+    Index(None, "state", "doubt", "segment_id"),
+    Index(None, "doubt", "segment_id"),
+    Index(None, "score"),
+    Index(None, "area_px"),
+    Index(None, "segmenter_id", "state", "media_id"),
+)
+
+segment_runs = Table(
+    "segment_runs",
+    metadata,
+    Column(
+        "media_id", String(64), ForeignKey("media.media_id", ondelete="CASCADE"), primary_key=True
+    ),
+    Column("segmenter_id", String(200), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text),
+    Column("run_at", UtcDateTime, nullable=False),
+    Index(None, "state", "media_id"),
+    sqlite_with_rowid=False,
+)
+
+segment_vectors = Table(
+    "segment_vectors",
+    metadata,
+    Column("space", String(300), primary_key=True),
+    Column(
+        "segment_id",
+        String(32),
+        ForeignKey("segments.segment_id", ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+    ),
+    Column("vector", LargeBinary, nullable=False),
+)
+
+# Without a foreign key: what is left of a segment that is gone tells what the index has to lose.
+segment_ledger = Table(
+    "segment_ledger",
+    metadata,
+    Column("space", String(300), primary_key=True),
+    Column("segment_id", String(32), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+# Python has another `annotations` in `__future__`.
+annotation_table = Table(
+    "annotations",
+    metadata,
+    # A media id (64 digits) or a segment id (32).
+    Column("target_id", String(64), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    # An attribute's name, or a tag.
+    Column("key", Text, primary_key=True),
+    Column(
+        "media_id", String(64), ForeignKey("media.media_id", ondelete="CASCADE"), nullable=False
+    ),
+    # NULL for what is said of the medium itself.
+    Column("segment_id", String(32), ForeignKey("segments.segment_id", ondelete="CASCADE")),
+    Column("class_id", Integer, ForeignKey("classes.class_id")),
+    Column("value", Text, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("author", Text, nullable=False),
+    Column("set_at", UtcDateTime, nullable=False),
+    Index(None, "media_id"),
+    Index(None, "segment_id"),
+    Index(None, "class_id"),
+    Index(None, "kind", "key"),
+    sqlite_with_rowid=False,
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("change_id", Integer, primary_key=True),
+    Column("what", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("undone", Boolean, nullable=False),
+    # What the rows were and became: JSON, deflated.
+    Column("bytes", BigInteger, nullable=False),
+    Column("images", LargeBinary, nullable=False),
+    Index(None, "undone", "change_id"),
+)
+
+split_assignments = Table(
+    "split_assignments",
+    metadata,
+    Column("split_key", String(200), primary_key=True),
+    Column(
+        "media_id",
+        String(64),
+        ForeignKey("media.media_id", ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+    ),
+    Column("split", String(16), nullable=False),
+    sqlite_with_rowid=False,
 )

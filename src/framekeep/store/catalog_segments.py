@@ -1,0 +1,296 @@
+"""The catalog's segments as segmenters leave them, and what is still to be segmented."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from framekeep.errors import InputError, NotFoundError
+from framekeep.object_types import Mask, Proposal, Segment
+from framekeep.store.catalog_select import matching_condition
+from framekeep.store.class_rows import class_ids
+from framekeep.store.database import Database, pages
+from framekeep.store.members import OBJECTS
+from framekeep.store.segment_rows import Row, doubt, mask_columns, model_label, read_segments
+from framekeep.store.tables import (
+    LIVE,
+    REJECTED,
+    annotation_table,
+    files,
+    media,
+    segment_runs,
+    segments,
+    split_assignments,
+)
+from framekeep.types import Problem
+
+if TYPE_CHECKING:
+    from framekeep.filters import Filter
+
+# A proposal that overlaps an object which somebody has looked at by so much is that object.
+SAME_IOU = 0.7
+
+
+class SegmentsPart:
+    """Part of `Catalog`: segments, runs of segmenters, assignments to splits."""
+
+    _db: Database
+
+    def put_segments(
+        self, media_id: str, segmenter_id: str, proposals: Sequence[Proposal]
+    ) -> list[str]:
+        """Note what a segmenter found in a medium, and that it is done; gives an id for each.
+
+        Replaces the medium's segments that nobody has touched. Those accepted, rejected, labelled
+        or drawn by a person or an import stay, and a proposal that overlaps one of them (IoU of
+        0.7) is that one. A mask that is there already keeps its segment, and so its vectors.
+        Raises NotFoundError for an unknown medium, InputError for a mask of another size.
+        """
+        now = datetime.now(UTC)
+        with self._db.write() as connection:
+            check_masks(connection, {media_id: [found.mask for found in proposals]})
+            labels = class_ids(
+                connection, [p.label for p in proposals if p.label], segmenter_id, now
+            )
+            settled = _Settled(connection, media_id, segmenter_id)
+            fresh, ids = [], []
+            for found in proposals:
+                label_id = labels.get(found.label) if found.label else None
+                label = model_label(label_id, found.label_score)
+                segment_id = settled.take(connection, found, label)
+                if segment_id is None:
+                    row = new_segment(media_id, segmenter_id, found, label, "model", "", now)
+                    fresh.append(row)
+                    segment_id = row["segment_id"]
+                ids.append(segment_id)
+            settled.drop_rest(connection)
+            if fresh:
+                connection.execute(sa.insert(segments), fresh)
+            self._put_run(connection, media_id, segmenter_id, None, now)
+        return ids
+
+    def put_segment_failure(self, media_id: str, segmenter_id: str, reason: str) -> None:
+        """Note that a segmenter could not work on a medium, and why; its segments stay."""
+        with self._db.write() as connection:
+            self._put_run(connection, media_id, segmenter_id, reason, datetime.now(UTC))
+
+    def _put_run(
+        self,
+        connection: Connection,
+        media_id: str,
+        segmenter_id: str,
+        reason: str | None,
+        now: datetime,
+    ) -> None:
+        row = {
+            "media_id": media_id, "segmenter_id": segmenter_id, "reason": reason, "run_at": now,
+            "state": "done" if reason is None else "failed",
+        }  # fmt: skip
+        self._db.upsert(connection, segment_runs, [row])
+
+    def to_segment(
+        self, where: Filter | None, segmenter_id: str, *, again: bool = False, retry: bool = False
+    ) -> list[str]:
+        """Live media that match and are still to be segmented, by id.
+
+        Without `again`, those without a live segment on which this segmenter has not run yet;
+        where it failed before, only with `retry`.
+        """
+        query = sa.select(media.c.media_id).where(matching_condition(where))
+        if not again:
+            held = sa.exists().where(
+                segments.c.media_id == media.c.media_id, segments.c.state != REJECTED
+            )
+            ran = sa.exists().where(
+                segment_runs.c.media_id == media.c.media_id,
+                segment_runs.c.segmenter_id == segmenter_id,
+                *([segment_runs.c.state == "done"] if retry else []),
+            )
+            query = query.where(~held, ~ran)
+        with self._db.read() as connection:
+            return list(connection.scalars(query.order_by(media.c.media_id)))
+
+    def segment_problems(self, limit: int | None = None) -> list[Problem]:
+        """Live media without segments on which a segmenter failed, by path."""
+        path = (
+            sa.select(sa.func.min(files.c.path))
+            .where(files.c.media_id == segment_runs.c.media_id, files.c.state == LIVE)
+            .scalar_subquery()
+        )
+        held = sa.exists().where(
+            segments.c.media_id == segment_runs.c.media_id, segments.c.state != REJECTED
+        )
+        query = (
+            sa.select(path.label("path"), segment_runs.c.reason)
+            .join(media, media.c.media_id == segment_runs.c.media_id)
+            .where(segment_runs.c.state == "failed", media.c.state == LIVE, ~held)
+            .order_by("path", segment_runs.c.segmenter_id)
+            .limit(limit)
+        )
+        with self._db.read() as connection:
+            rows = connection.execute(query)
+            return [Problem(row.path, "failed", row.reason or "") for row in rows if row.path]
+
+    def segments(self, ids: Sequence[str]) -> dict[str, Segment]:
+        """What is known of these segments, rejected ones too; unknown ids are left out."""
+        with self._db.read() as connection:
+            found = read_segments(connection, segments.c.segment_id, ids)
+        return {each.segment_id: each for each in found}
+
+    def segments_of(
+        self, media_ids: Sequence[str], *, rejected: bool = False
+    ) -> dict[str, list[Segment]]:
+        """The segments of these media, the largest first; media without any are left out."""
+        only = () if rejected else (segments.c.state != REJECTED,)
+        found: dict[str, list[Segment]] = defaultdict(list)
+        with self._db.read() as connection:
+            for each in read_segments(connection, segments.c.media_id, media_ids, *only):
+                found[each.media_id].append(each)
+        return dict(found)
+
+    def segment_counts(self) -> dict[str, Any]:
+        """Of live media: `segments`, `media` that have any, `accepted`, `labelled`, `rejected`.
+
+        All but `rejected` leave rejected ones out; `by_segmenter` is a dict of their numbers.
+        """
+        labelled = sa.func.count(segments.c.label_id)
+        query = (
+            sa.select(segments.c.segmenter_id, segments.c.state, sa.func.count(), labelled)
+            .select_from(OBJECTS.rows)
+            .where(media.c.state == LIVE)
+            .group_by(segments.c.segmenter_id, segments.c.state)
+        )
+        distinct = sa.func.count(segments.c.media_id.distinct())
+        counts = {"segments": 0, "accepted": 0, "labelled": 0, "rejected": 0}
+        by_segmenter: dict[str, int] = defaultdict(int)
+        with self._db.read() as connection:
+            for segmenter_id, state, number, with_label in connection.execute(query):
+                if state == REJECTED:
+                    counts["rejected"] += number
+                    continue
+                counts["segments"] += number
+                counts["labelled"] += with_label
+                counts["accepted"] += number if state == "accepted" else 0
+                by_segmenter[segmenter_id] += number
+            held = sa.select(distinct).select_from(OBJECTS.rows).where(OBJECTS.live)
+            held_media = connection.scalar(held) or 0
+        return {**counts, "media": held_media, "by_segmenter": dict(sorted(by_segmenter.items()))}
+
+    def splits(self, key: str) -> dict[str, str]:
+        """Which split each medium went to, under one key of a dataset's split."""
+        query = sa.select(split_assignments.c.media_id, split_assignments.c.split).where(
+            split_assignments.c.split_key == key
+        )
+        with self._db.read() as connection:
+            return {row.media_id: row.split for row in connection.execute(query)}
+
+    def put_splits(self, key: str, mapping: Mapping[str, str]) -> None:
+        """Keep which split media went to; those not named stay as they are."""
+        rows = [
+            {"split_key": key, "media_id": media_id, "split": split}
+            for media_id, split in mapping.items()
+        ]
+        with self._db.write() as connection:
+            for page in pages(rows):
+                self._db.upsert(connection, split_assignments, page)
+
+
+class _Settled:
+    """The segments of a medium while a segmenter's proposals are compared with them."""
+
+    def __init__(self, connection: Connection, media_id: str, segmenter_id: str) -> None:
+        query = sa.select(segments).where(segments.c.media_id == media_id).with_for_update()
+        rows = [dict(row) for row in connection.execute(query).mappings()]
+        said = sa.select(annotation_table.c.segment_id).where(
+            annotation_table.c.media_id == media_id,
+            annotation_table.c.segment_id.is_not(None),
+            annotation_table.c.source != "model",
+        )
+        kept = set(connection.scalars(said))
+        self._touched: list[Row] = []
+        self._free: dict[tuple[str, str], list[Row]] = defaultdict(list)
+        self._drop: set[str] = set()
+        for row in rows:
+            if row["state"] != "open" or row["mask_source"] != "model" or row["segment_id"] in kept:
+                self._touched.append(row)
+                continue
+            self._drop.add(row["segment_id"])
+            if row["segmenter_id"] == segmenter_id:
+                self._free[(f"{row['width']}x{row['height']}", row["counts"])].append(row)
+
+    def take(self, connection: Connection, found: Proposal, label: Row) -> str | None:
+        """The segment that is this proposal, brought up to date; None where there is none."""
+        width, height = found.mask.size_wh
+        same = self._free.get((f"{width}x{height}", found.mask.counts))
+        if same:
+            row = same.pop()
+            self._drop.discard(row["segment_id"])
+            new = {"score": float(found.score), **label}
+            new["doubt"] = doubt({**row, **new})
+            if any(row[name] != value for name, value in new.items()):
+                here = segments.c.segment_id == row["segment_id"]
+                connection.execute(sa.update(segments).where(here).values(new))
+            return str(row["segment_id"])
+        alike = next((row for row in self._touched if _is_same(row, found)), None)
+        return None if alike is None else str(alike["segment_id"])
+
+    def drop_rest(self, connection: Connection) -> None:
+        """Delete the untouched segments that no proposal stands for."""
+        for page in pages(sorted(self._drop)):
+            connection.execute(sa.delete(segments).where(segments.c.segment_id.in_(page)))
+
+
+def _is_same(row: Row, found: Proposal) -> bool:
+    x0, y0, x1, y1 = found.bbox_xyxy
+    apart = row["x0"] >= x1 or row["x1"] <= x0 or row["y0"] >= y1 or row["y1"] <= y0
+    if apart or (row["width"], row["height"]) != found.mask.size_wh:
+        return False
+    if row["counts"] == found.mask.counts:
+        return True
+    # Loaded only here: reading a catalog does without pycocotools.
+    from framekeep.geometry import mask_iou
+
+    return mask_iou(Mask(found.mask.size_wh, row["counts"]), found.mask) >= SAME_IOU
+
+
+def new_segment(
+    media_id: str,
+    segmenter_id: str,
+    found: Proposal,
+    label: Row,
+    source: str,
+    author: str,
+    now: datetime,
+) -> dict[str, Any]:
+    """The row of a new segment."""
+    row = {
+        "segment_id": uuid4().hex, "media_id": media_id, "segmenter_id": segmenter_id,
+        **mask_columns(found), "score": float(found.score), "mask_source": source, **label,
+        "state": "open", "version": 1, "created_at": now, "changed_at": now,
+        "changed_by": author or segmenter_id,
+    }  # fmt: skip
+    return {**row, "doubt": doubt(row)}
+
+
+def check_masks(connection: Connection, masks: Mapping[str, Sequence[Mask]]) -> None:
+    """Raise NotFoundError for a medium that is not there, InputError for a mask of another size."""
+    sizes: dict[str, tuple[int, int]] = {}
+    for page in pages(sorted(masks)):
+        query = sa.select(media.c.media_id, media.c.width, media.c.height)
+        for media_id, width, height in connection.execute(query.where(media.c.media_id.in_(page))):
+            sizes[media_id] = (width, height)
+    for media_id, of_medium in masks.items():
+        if media_id not in sizes:
+            raise NotFoundError(f"There is no medium {media_id[:64]!r} in this library.")
+        for mask in of_medium:
+            if mask.size_wh != sizes[media_id]:
+                raise InputError(
+                    f"The mask is {mask.size_wh[0]} x {mask.size_wh[1]} pixels and its picture "
+                    f"{sizes[media_id][0]} x {sizes[media_id][1]}: a mask covers the whole picture."
+                )

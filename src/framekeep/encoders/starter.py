@@ -8,12 +8,8 @@ nothing to do with each other score about 0 whatever the text is.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Sequence
-from functools import cache, cached_property
-from importlib import resources
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +18,7 @@ from numpy.typing import NDArray
 
 from framekeep.encoders.base import BaseEncoder
 from framekeep.errors import WeightsError
-from framekeep.settings import no_telemetry
+from framekeep.starter_data import StarterData
 from framekeep.types import EncoderInfo, RgbImage, Vectors, check_rgb
 
 NAME = "starter"
@@ -33,44 +29,27 @@ TEMPERATURE = 1.3
 RESIZED_SIDE_PX = 292
 
 
-@cache
-def _folder() -> Path:
-    return Path(str(resources.files("framekeep") / "data" / "starter"))
-
-
-@cache
-def _meta(folder: Path) -> dict[str, Any]:
-    try:
-        meta: dict[str, Any] = json.loads((folder / "meta.json").read_text("utf-8"))
-    except (OSError, ValueError) as exc:
-        raise WeightsError(
-            f"The starter encoder's data in {folder} are missing or damaged: install framekeep "
-            f"again."
-        ) from exc
-    return meta
-
-
 def starter_info() -> EncoderInfo:
     """The starter encoder's id and dimension, without loading it. Raises WeightsError."""
-    meta = _meta(_folder())
-    return EncoderInfo(NAME, f"{NAME}@{meta['sha256'][:12]}/{PREPROCESSING}", int(meta["dim"]))
+    data = StarterData()
+    return EncoderInfo(NAME, f"{NAME}@{data.digest[:12]}/{PREPROCESSING}", int(data.meta["dim"]))
 
 
 def starter_status() -> tuple[int, str]:
     """The size of the shipped data in bytes, and their SHA-256."""
-    folder = _folder()
-    return sum(path.stat().st_size for path in folder.iterdir()), str(_meta(folder)["sha256"])
+    data = StarterData()
+    return sum(path.stat().st_size for path in data.folder.iterdir()), data.digest
 
 
 def verify_starter() -> tuple[str, str]:
     """The folder of the shipped data, and what is wrong with them (nothing: "")."""
-    encoder = StarterEncoder()
+    data = StarterData()
     try:
-        for name in _meta(_folder())["files"]:
-            encoder._checked(name)
+        for name in data.meta["files"]:
+            data.checked(name)
     except WeightsError as exc:
-        return str(_folder()), str(exc)
-    return str(_folder()), ""
+        return str(data.folder), str(exc)
+    return str(data.folder), ""
 
 
 class StarterEncoder(BaseEncoder):
@@ -84,16 +63,14 @@ class StarterEncoder(BaseEncoder):
 
     def __init__(self, info: EncoderInfo | None = None, folder: Path | None = None) -> None:
         super().__init__(info or starter_info())
-        self._folder = folder or _folder()
-        self._meta = _meta(self._folder)
-        self._side_px = int(self._meta["side_px"])
+        self._data = StarterData(folder)
 
     def prepare(self, image: RgbImage) -> RgbImage:
         """Bicubic resize of the shorter side to 292, centre crop to 260 x 260."""
         from PIL import Image
 
         check_rgb(image)
-        side = self._side_px
+        side = self._data.side_px
         if image.shape[:2] == (side, side):
             return image
         height, width = image.shape[:2]
@@ -143,64 +120,33 @@ class StarterEncoder(BaseEncoder):
         rows: Vectors = self._text.run(None, {"ids": ids, "mask": mask})[0]
         return rows - self._mean_vector
 
-    def _checked(self, name: str) -> Path:
-        """A data file whose SHA-256 is right."""
-        path = self._folder / name
-        try:
-            with path.open("rb") as file:
-                actual = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as exc:
-            raise WeightsError(f"{path} cannot be read: install framekeep again.") from exc
-        if actual != self._meta["files"].get(name):
-            raise WeightsError(f"{path} is damaged: install framekeep again.")
-        return path
-
-    def _session(self, name: str) -> Any:
-        no_telemetry()
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = len(os.sched_getaffinity(0)) if _affinity else 0
-        options.log_severity_level = 3
-        path = self._checked(name)
-        try:
-            return onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as exc:  # onnxruntime raises classes of its own, without a common base
-            raise WeightsError(f"{path} cannot be loaded: {exc}") from exc
-
     @cached_property
     def _vision(self) -> Any:
-        return self._session("vision.onnx")
+        return self._data.session("vision.onnx")
 
     @cached_property
     def _text(self) -> Any:
-        return self._session("text.onnx")
+        return self._data.session("text.onnx")
 
     @cached_property
     def _tokenizer(self) -> Any:
         from tokenizers import Tokenizer
 
-        return Tokenizer.from_file(str(self._checked("tokenizer.json")))
+        return Tokenizer.from_file(str(self._data.checked("tokenizer.json")))
 
     @cached_property
     def _label_vectors(self) -> Vectors:
-        rows: Vectors = np.load(self._checked("label_vectors.npy"), allow_pickle=False)
+        rows: Vectors = np.load(self._data.checked("label_vectors.npy"), allow_pickle=False)
         return rows
 
     @cached_property
     def _mean_vector(self) -> Vectors:
-        row: Vectors = np.load(self._checked("mean_vector.npy"), allow_pickle=False)
+        row: Vectors = np.load(self._data.checked("mean_vector.npy"), allow_pickle=False)
         return row
 
-    @cached_property
+    @property
     def _names(self) -> list[list[str]]:
-        names: list[list[str]] = json.loads(self._checked("labels.json").read_text("utf-8"))
-        return names
-
-
-_affinity = hasattr(os, "sched_getaffinity")
+        return self._data.names
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

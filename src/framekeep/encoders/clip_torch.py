@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from framekeep.devices import pick_device
 from framekeep.encoders.checkpoint import (
     Activation,
     Checkpoint,
@@ -150,7 +151,7 @@ class TorchClipEncoder(ClipEncoder):
         device: str = "auto",
         activation: Activation | None = None,
     ) -> None:
-        self.device = _pick_device(device)
+        self.device = pick_device(device, EncoderError)
         _check_precision(info.precision, self.device)
         read = read_checkpoint(checkpoint, activation)
         super().__init__(info, checkpoint, read.arch)
@@ -172,21 +173,6 @@ class TorchClipEncoder(ClipEncoder):
             return np.asarray(rows.float().cpu().numpy(), np.float32)
         except RuntimeError as exc:
             raise EncoderError(f"PyTorch failed on {self.device}: {exc}") from exc
-
-
-def _pick_device(wanted: str) -> str:
-    there = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if wanted == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if there[name])
-    if wanted not in there:
-        raise EncoderError(f"There is no device {wanted!r}; use auto, cpu, cuda or mps.")
-    if not there[wanted]:
-        raise EncoderError(f"PyTorch finds no {wanted} device here; use auto or cpu.")
-    return wanted
 
 
 def _check_precision(precision: str, device: str) -> None:

@@ -2,75 +2,58 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import shutil
-import sys
-import tempfile
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framekeep.encoders.weights import KNOWN, Progress, fetch, reachable, sha256_of
-from framekeep.errors import (
-    InputError,
-    NotFoundError,
-    OfflineError,
-    PrecisionError,
-    WeightsError,
+from framekeep.devices import likely_gpu
+from framekeep.encoders.weights import KNOWN
+from framekeep.errors import NotFoundError, OfflineError, PrecisionError, WeightsError
+from framekeep.model_folder import (
+    CARD,
+    STARTER,
+    ModelCard,
+    ModelStatus,
+    VerifyResult,
+    cards,
+    check_known,
+    check_new_name,
+    checkpoint_in,
+    checkpoint_path,
+    keep_copy,
+    make_card,
+    read_card,
+    status_of,
+    verify_card,
 )
 from framekeep.settings import Settings
 from framekeep.types import EncoderInfo
+from framekeep.weights import Progress, fetch, reachable, sha256_of
 
 if TYPE_CHECKING:
     from framekeep.encoders.base import Encoder
 
-STARTER = "starter"
+__all__ = [
+    "CARD",
+    "DEFAULT",
+    "KNOWN",
+    "STARTER",
+    "DefaultChoice",
+    "ModelStatus",
+    "VerifyResult",
+    "add_model",
+    "choose_default",
+    "describe",
+    "list_models",
+    "load_encoder",
+    "pull",
+    "verify",
+]
+
+KIND = "clip"
 DEFAULT = "clip-vit-b-32"
 PREPROCESSING = "p1"
-CARD = "model.json"
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _CHECKPOINTS = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin")
-
-
-@dataclass(frozen=True, slots=True)
-class ModelStatus:
-    """A model that can be named, and whether it can be used right now."""
-
-    name: str
-    kind: str
-    dim: int
-    on_disk: bool
-    bytes: int
-    note: str
-    sha256: str | None = None
-    path: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ModelCard:
-    """What is kept beside a checkpoint."""
-
-    name: str
-    file: str
-    sha256: str
-    dim: int
-    activation: str
-    dialect: str
-    source: str
-    added_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyResult:
-    """Whether a checkpoint still is what it was."""
-
-    name: str
-    ok: bool
-    path: str
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +74,14 @@ def list_models(settings: Settings) -> list[ModelStatus]:
             STARTER, "starter", starter_info().dim, True, size, "shipped, works offline", digest
         )
     ]
-    own = [path.parent.name for path in sorted(settings.models.glob(f"*/{CARD}"))]
+    own = {card.name: card for card in cards(settings, (KIND,))}
     for name in dict.fromkeys([*KNOWN, *own]):
-        card = _card(name, settings)
         known = KNOWN.get(name)
-        note = known.note if known else "added by you"
-        if card is None:
-            if known:
-                found.append(ModelStatus(name, "clip", known.dim, False, known.approx_bytes, note))
-            continue
-        path = settings.models / name / card.file
-        size = path.stat().st_size if path.exists() else 0
-        found.append(
-            ModelStatus(name, "clip", card.dim, size > 0, size, note, card.sha256, str(path))
-        )
+        if name in own:
+            note = known.note if known else "added by you"
+            found.append(status_of(own[name], settings, KIND, note))
+        elif known:
+            found.append(ModelStatus(name, KIND, known.dim, False, known.approx_bytes, known.note))
     return found
 
 
@@ -137,7 +114,7 @@ def load_encoder(name: str, settings: Settings, precision: str = "fp32") -> Enco
 
         return StarterEncoder(info)
     card = _require_card(name, settings)
-    checkpoint = settings.models / name / card.file
+    checkpoint = checkpoint_path(card, settings)
     activation: Any = card.activation
     if _engine(settings, precision) == "torch":
         from framekeep.encoders.clip_torch import TorchClipEncoder
@@ -158,15 +135,8 @@ def _engine(settings: Settings, precision: str) -> str:
         return settings.engine
     if precision == "int8":
         return "onnx"
-    gpu = settings.device in ("cuda", "mps") or (settings.device == "auto" and _has_gpu())
+    gpu = settings.device in ("cuda", "mps") or (settings.device == "auto" and likely_gpu())
     return "torch" if precision == "bf16" or gpu else "onnx"
-
-
-def _has_gpu() -> bool:
-    """Whether a GPU is likely there, told without importing torch."""
-    return os.path.exists("/dev/nvidia0") or (  # noqa: PTH110 - not worth a Path
-        sys.platform == "darwin" and os.uname().machine == "arm64"
-    )
 
 
 def choose_default(settings: Settings, progress: Progress | None = None) -> DefaultChoice:
@@ -221,40 +191,14 @@ def add_model(name: str, path: Path, settings: Settings) -> ModelStatus:
     is taken only for a file with one of that model's own SHA-256s.
     Raises InputError for the name, NotFoundError for the path, WeightsError for the file.
     """
-    if not _NAME.fullmatch(name) or name == STARTER:
-        raise InputError(
-            f"{name!r} cannot be a model's name: take small letters, digits, dots and hyphens, "
-            f"and not {STARTER}."
-        )
-    if _card(name, settings) is not None:
-        raise InputError(f"There is a model {name} already: choose another name.")
-    source = _checkpoint_in(path)
+    check_new_name(name, settings)
+    source = checkpoint_in(path, _CHECKPOINTS)
     digest = sha256_of(source)
-    if name in KNOWN and digest not in {known.sha256 for known in KNOWN[name].sources}:
-        raise InputError(
-            f"{source} is none of the files that {name} stands for: add it under another name."
-        )
+    check_known(source, digest, KNOWN.get(name))
     from framekeep.encoders.checkpoint import SIDECARS, peek_arch
 
     arch = peek_arch(source)
-    folder = settings.models / name
-    target = folder / source.name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (
-            source.open("rb") as file,
-            tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as part,
-        ):
-            shutil.copyfileobj(file, part)
-        Path(part.name).replace(target)
-        for sidecar in SIDECARS:
-            if (source.parent / sidecar).is_file():
-                shutil.copyfile(source.parent / sidecar, folder / sidecar)
-    except OSError as exc:
-        raise WeightsError(f"{source} cannot be copied to {folder}: {exc.strerror}.") from exc
-    if sha256_of(target) != digest:
-        target.unlink()
-        raise WeightsError(f"{source} changed while it was copied: add it again.")
+    target = keep_copy(source, digest, settings.models / name, SIDECARS)
     _write_card(name, target, digest, str(source), arch.activation)
     return _status(name, settings)
 
@@ -269,19 +213,11 @@ def verify(settings: Settings, name: str | None = None) -> list[VerifyResult]:
     if name in (None, STARTER):
         folder, reason = verify_starter()
         results.append(VerifyResult(STARTER, not reason, folder, reason))
-    for path in sorted(settings.models.glob(f"*/{CARD}")):
-        card = _card(path.parent.name, settings)
-        if card is None or name not in (None, card.name):
-            continue
-        file = path.parent / card.file
-        try:
-            actual = sha256_of(file)
-        except WeightsError as exc:
-            results.append(VerifyResult(card.name, False, str(file), str(exc)))
-            continue
-        ok = actual == card.sha256
-        reason = "" if ok else f"The file is damaged: delete {path.parent} and fetch or add it."
-        results.append(VerifyResult(card.name, ok, str(file), reason))
+    results.extend(
+        verify_card(card, settings)
+        for card in cards(settings, (KIND,))
+        if name in (None, card.name)
+    )
     return results
 
 
@@ -295,7 +231,7 @@ def _names(settings: Settings) -> str:
 
 def _require_card(name: str, settings: Settings) -> ModelCard:
     card = _card(name, settings)
-    if card is not None and (settings.models / name / card.file).exists():
+    if card is not None and checkpoint_path(card, settings).exists():
         return card
     if name not in KNOWN:
         raise NotFoundError(f"There is no model {name}: {_names(settings)}.")
@@ -307,44 +243,21 @@ def _require_card(name: str, settings: Settings) -> ModelCard:
 
 
 def _card(name: str, settings: Settings) -> ModelCard | None:
-    if not _NAME.fullmatch(name):
-        return None
-    path = settings.models / name / CARD
-    try:
-        return ModelCard(**json.loads(path.read_text("utf-8")))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError) as exc:
-        raise WeightsError(
-            f"{path} is damaged: delete {path.parent} and fetch or add the model again."
-        ) from exc
+    card = read_card(name, settings)
+    return card if card is not None and card.kind == KIND else None
 
 
 def _write_card(name: str, path: Path, digest: str, source: str, activation: Any) -> None:
     from framekeep.encoders.checkpoint import read_checkpoint
 
     checkpoint = read_checkpoint(path, activation)
-    card = ModelCard(
-        name=name,
-        file=path.name,
-        sha256=digest,
+    make_card(
+        name,
+        path,
+        digest,
+        source,
+        KIND,
         dim=checkpoint.arch.embed_dim,
         activation=checkpoint.arch.activation,
         dialect=checkpoint.dialect,
-        source=source,
-        added_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    part = path.parent / (CARD + ".part")
-    part.write_text(json.dumps(asdict(card), indent=2) + "\n", encoding="utf-8")
-    part.replace(path.parent / CARD)
-
-
-def _checkpoint_in(path: Path) -> Path:
-    if path.is_dir():
-        for file in _CHECKPOINTS:
-            if (path / file).is_file():
-                return path / file
-        raise NotFoundError(f"There is no {', '.join(_CHECKPOINTS)} in the folder {path}.")
-    if not path.is_file():
-        raise NotFoundError(f"There is no file {path}: check the spelling.")
-    return path

@@ -7,7 +7,6 @@ here reads files or knows models; OpenCV and pycocotools are loaded when first n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,10 +16,22 @@ from framekeep.object_types import BoolMask, BoxXyxy, Mask, Proposal
 from framekeep.outlines import (
     Polygon,
     Ring,
-    check_mask,
     mask_to_polygons,
     polygons_to_mask,
     signed_area,
+)
+from framekeep.runs import (
+    box_to_mask,
+    check_mask,
+    counts_to_mask,
+    decode_mask,
+    decode_part,
+    encode_mask,
+    encode_part,
+    mask_area,
+    mask_bbox,
+    pixel_bounds,
+    runs_to_mask,
 )
 from framekeep.slits import redrawn_iou, slit_ring
 
@@ -30,9 +41,15 @@ __all__ = [
     "Ring",
     "box_iou",
     "box_mask",
+    "box_to_mask",
     "clip_xyxy",
+    "counts_to_mask",
     "decode_mask",
+    "decode_part",
     "encode_mask",
+    "encode_part",
+    "encode_polygons",
+    "encode_rings",
     "mask_area",
     "mask_bbox",
     "mask_iou",
@@ -54,98 +71,6 @@ Boxes = NDArray[np.float64]
 """(N, 4) float64: left, top, right, bottom along pixel edges."""
 
 
-def encode_mask(mask: BoolMask) -> Mask:
-    """A mask (height, width) bool as COCO's compressed run-length encoding."""
-    from pycocotools import mask as coco
-
-    mask = check_mask(mask)
-    height, width = mask.shape
-    encoded = coco.encode(np.asfortranarray(mask.view(np.uint8)))
-    return Mask((width, height), encoded["counts"].decode("ascii"))
-
-
-def decode_mask(mask: Mask) -> BoolMask:
-    """The pixels of an encoded mask, (height, width) bool; raises InputError for broken runs."""
-    from pycocotools import mask as coco
-
-    _runs(mask)  # pycocotools fills what the runs leave open with whatever lies in memory
-    return np.ascontiguousarray(coco.decode(_rle(mask)).view(np.bool_))
-
-
-def runs_to_mask(runs: Sequence[int], size_wh: tuple[int, int]) -> Mask:
-    """COCO's uncompressed encoding, numbers of pixels column by column, background first.
-
-    Raises InputError where they are not whole numbers from 0 on that fill the picture.
-    """
-    from pycocotools import mask as coco
-
-    width, height = size_wh
-    whole = all(isinstance(run, int) and run >= 0 for run in runs)
-    if not whole or sum(runs) != width * height:
-        raise InputError(f"The runs of the mask do not fill a picture of {width} x {height}.")
-    encoded = coco.frPyObjects({"size": [height, width], "counts": list(runs)}, height, width)
-    return Mask(size_wh, encoded["counts"].decode("ascii"))
-
-
-def _rle(mask: Mask) -> dict[str, Any]:
-    return {"size": [mask.size_wh[1], mask.size_wh[0]], "counts": mask.counts.encode("ascii")}
-
-
-def _runs(mask: Mask) -> NDArray[np.int64]:
-    """The lengths of a mask's runs, background first: five bits a character, the lowest first,
-    from the fourth on as the difference to the last but one."""
-    width, height = mask.size_wh
-    broken = InputError(f"The runs of the mask do not fill a picture of {width} x {height}.")
-    try:
-        codes = np.frombuffer(mask.counts.encode("ascii"), np.uint8).astype(np.int64) - 48
-    except UnicodeEncodeError as exc:
-        raise broken from exc
-    last = np.flatnonzero((codes & 32) == 0)
-    lengths = np.diff(last, prepend=-1)
-    if codes.min() < 0 or codes.max() > 63 or codes[-1] & 32 or lengths.max() > 7:
-        raise broken
-    place = np.arange(len(codes)) - np.repeat(last - lengths + 1, lengths)
-    values = np.add.reduceat((codes & 31) << (5 * place), last - lengths + 1)
-    values -= np.where(codes[last] & 16, np.int64(1) << (5 * lengths), 0)
-    values[1::2] = np.cumsum(values[1::2])
-    values[2::2] = np.cumsum(values[2::2])
-    if values.min() < 0 or values.sum() != width * height:
-        raise broken
-    return values
-
-
-def mask_area(mask: Mask) -> int:
-    """The number of pixels of the object."""
-    return int(_runs(mask)[1::2].sum())
-
-
-def mask_bbox(mask: Mask) -> BoxXyxy:
-    """The box around the object along pixel edges; raises InputError where there is none."""
-    height = mask.size_wh[1]
-    ends = np.cumsum(_runs(mask))
-    ends = ends[: len(ends) // 2 * 2].reshape(-1, 2)
-    ends = ends[ends[:, 0] < ends[:, 1]]
-    if not len(ends):
-        raise InputError("The mask is empty; an object has at least one pixel.")
-    first, last = ends[:, 0], ends[:, 1] - 1
-    left, right = int(first[0]) // height, int(last[-1]) // height
-    if (first // height != last // height).any():
-        top, bottom = _rows_of_long_runs(first, last, height)
-    else:
-        top, bottom = int((first % height).min()), int((last % height).max())
-    return (float(left), float(top), float(right + 1), float(bottom + 1))
-
-
-def _rows_of_long_runs(
-    first: NDArray[np.int64], last: NDArray[np.int64], height: int
-) -> tuple[int, int]:
-    """The topmost and the lowest row where a run goes on from one column to the next."""
-    within = first // height == last // height
-    top = np.where(within, first % height, 0).min()
-    bottom = np.where(within, last % height, height - 1).max()
-    return int(top), int(bottom)
-
-
 def mask_iou(one: Mask, other: Mask) -> float:
     """Intersection over union of two masks of one picture, 0..1; 0 where both are empty."""
     from pycocotools import mask as coco
@@ -154,7 +79,9 @@ def mask_iou(one: Mask, other: Mask) -> float:
         raise InputError(f"Masks of {one.size_wh} and {other.size_wh} cannot be compared.")
     if not (mask_area(one) and mask_area(other)):
         return 0.0
-    return float(coco.iou([_rle(one)], [_rle(other)], [0])[0, 0])
+    height, width = one.size_wh[::-1]
+    encoded = [{"size": [height, width], "counts": m.counts.encode("ascii")} for m in (one, other)]
+    return float(coco.iou(encoded[:1], encoded[1:], [0])[0, 0])
 
 
 def proposal(
@@ -221,11 +148,10 @@ def non_max_suppression(boxes_xyxy: ArrayLike, scores: ArrayLike, iou: float) ->
     return np.array(kept, np.int64)
 
 
-def rings_to_mask(rings: Sequence[ArrayLike], size_wh: tuple[int, int]) -> BoolMask:
-    """What COCO's polygons cover, (height, width) bool: all rings (N, 2) together.
+def encode_rings(rings: Sequence[ArrayLike], size_wh: tuple[int, int]) -> Mask:
+    """What COCO's polygons cover: all rings (N, 2) together, drawn as pycocotools draws them.
 
-    Drawn as pycocotools draws them. Raises InputError for a ring of fewer than three points or
-    with one that is no finite number.
+    Raises InputError for a ring of fewer than three points or with one that is no finite number.
     """
     from pycocotools import mask as coco
 
@@ -235,26 +161,36 @@ def rings_to_mask(rings: Sequence[ArrayLike], size_wh: tuple[int, int]) -> BoolM
         points = np.asarray(ring, np.float64).reshape(-1, 2)
         if len(points) < 3 or not np.isfinite(points).all():
             raise InputError("A polygon has at least three points, all of them finite numbers.")
-        # Points far outside would have every pixel on the way to them counted.
-        flat.append(np.clip(points, -width, [2 * width, 2 * height]).ravel().tolist())
+        # Every pixel on the way to a point is counted, so none may lie far outside.
+        flat.append(np.clip(points, [-width, -height], [2 * width, 2 * height]).ravel().tolist())
     if not flat:
-        return np.zeros((height, width), np.bool_)
+        return runs_to_mask([width * height], size_wh)
     merged = coco.merge(coco.frPyObjects(flat, height, width))
-    return np.ascontiguousarray(coco.decode(merged).view(np.bool_))
+    return counts_to_mask(merged["counts"].decode("ascii"), size_wh)
+
+
+def rings_to_mask(rings: Sequence[ArrayLike], size_wh: tuple[int, int]) -> BoolMask:
+    """What COCO's polygons cover, (height, width) bool; see `encode_rings`."""
+    return decode_mask(encode_rings(rings, size_wh))
+
+
+def encode_polygons(polygons: Sequence[Polygon], size_wh: tuple[int, int]) -> Mask:
+    """`polygons_to_mask`, encoded, without a whole picture in memory."""
+    points = np.concatenate([ring for outer, holes in polygons for ring in (outer, *holes)])
+    low = np.clip(np.floor(points.min(axis=0)), 0, size_wh).astype(int)
+    high = np.clip(np.ceil(points.max(axis=0)), low, size_wh).astype(int)
+    moved = [(outer - low, [hole - low for hole in holes]) for outer, holes in polygons]
+    wide, tall = (high - low).tolist()
+    part = polygons_to_mask(moved, (max(wide, 1), max(tall, 1)))[:tall, :wide]
+    return encode_part(part, (int(low[0]), int(low[1])), size_wh)
 
 
 def box_mask(box: BoxXyxy, size_wh: tuple[int, int]) -> BoolMask:
     """A filled box, (height, width) bool: its edges rounded to pixels, at least one pixel large.
 
-    Raises InputError for a box without area or outside of the picture.
+    Raises InputError for a box without area in the picture.
     """
-    left, top, right, bottom = clip_xyxy(box, size_wh)
-    if not (left < right and top < bottom):
-        raise InputError(f"The box {box} has no area within the picture.")
-    mask = np.zeros((size_wh[1], size_wh[0]), np.bool_)
-    x, y = (min(int(left + 0.5), size_wh[0] - 1), min(int(top + 0.5), size_wh[1] - 1))
-    mask[y : max(int(bottom + 0.5), y + 1), x : max(int(right + 0.5), x + 1)] = True
-    return mask
+    return decode_mask(box_to_mask(box, size_wh))
 
 
 def outline(mask: Mask, max_points: int = 400) -> list[list[tuple[float, float]]]:
@@ -263,15 +199,15 @@ def outline(mask: Mask, max_points: int = 400) -> list[list[tuple[float, float]]
     Simplified (Douglas and Peucker 1973) until they have at most `max_points` together; where
     there are more rings than that allows, the largest stay.
     """
-    polygons = mask_to_polygons(decode_mask(mask))
-    rings = [ring for outer, holes in polygons for ring in (outer, *holes)]
+    part, left_top = decode_part(mask)
+    rings = [ring for outer, holes in mask_to_polygons(part) for ring in (outer, *holes)]
     rings.sort(key=lambda ring: -abs(signed_area(ring)))
     rings = rings[: max(max_points // 4, 1)]
     tolerance_px, simple = 0.5, rings
     while sum(map(len, simple)) > max_points:
         simple = [_simplified(ring, tolerance_px) for ring in rings]
         tolerance_px *= 1.5
-    return [[(float(x), float(y)) for x, y in ring] for ring in simple]
+    return [[*map(tuple, (ring + left_top).tolist())] for ring in simple]
 
 
 def _simplified(ring: Ring, tolerance_px: float) -> Ring:
@@ -286,28 +222,29 @@ def _simplified(ring: Ring, tolerance_px: float) -> Ring:
 
 
 def remove_small_regions(mask: BoolMask, min_px: int) -> BoolMask:
-    """A mask without holes and islands of fewer than `min_px` pixels; the largest island stays."""
-    mask = check_mask(mask)
-    small = _regions(~mask, min_px)
-    mask = mask | small
-    lost = _regions(mask, min_px)
-    if not lost.any():
-        return mask
-    return mask & ~lost if (mask & ~lost).any() else _largest(mask)
+    """A mask (height, width) bool with holes of fewer than `min_px` pixels filled and islands of
+    fewer taken away; the largest island always stays."""
+    cleaned = check_mask(mask).copy()
+    left, top, right, bottom = pixel_bounds(cleaned)
+    if left == right:
+        return cleaned
+    part = np.pad(cleaned[top:bottom, left:right], 1)  # a border, so that only holes are enclosed
+    labels, areas = _regions(~part)
+    small = areas < min_px
+    small[[0, labels[0, 0]]] = False
+    part |= small[labels]
+    labels, areas = _regions(part)
+    small = areas < min_px
+    small[[0, 1 + np.argmax(areas[1:])]] = False
+    part &= ~small[labels]
+    cleaned[top:bottom, left:right] = part[1:-1, 1:-1]
+    return cleaned
 
 
-def _regions(mask: BoolMask, min_px: int) -> BoolMask:
-    """All regions of fewer than `min_px` pixels; those that touch at a corner are one."""
+def _regions(mask: BoolMask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The region of each pixel, 0 where the mask is False, and the area of each; those that
+    touch at a corner are one."""
     import cv2
 
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
-    small = stats[:, cv2.CC_STAT_AREA] < min_px
-    small[0] = False
-    return np.asarray(small[labels], np.bool_)
-
-
-def _largest(mask: BoolMask) -> BoolMask:
-    import cv2
-
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
-    return np.asarray(labels == 1 + np.argmax(stats[1:, cv2.CC_STAT_AREA]), np.bool_)
+    return labels.astype(np.int32, copy=False), stats[:, cv2.CC_STAT_AREA]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from framekeep.errors import InputError
 from framekeep.object_types import BoolMask
+from framekeep.runs import check_mask, pixel_bounds
 
 Ring = NDArray[np.float64]
 """A closed line: (N, 2) float64, x and y in pixels along pixel edges; the last point is not
@@ -32,16 +33,6 @@ _LEAVES_BY_ROW = (
     _ALL - _ABOVE_RIGHT,
     _ALL - _BELOW_LEFT,
 )
-
-
-def check_mask(mask: BoolMask) -> BoolMask:
-    """The mask, contiguous; raises InputError for what is no (height, width) bool array."""
-    if mask.ndim != 2 or mask.dtype != np.bool_ or mask.size == 0:
-        raise InputError(
-            "A mask is a bool array of height and width with at least one pixel, not "
-            f"{mask.dtype} of shape {mask.shape}."
-        )
-    return np.ascontiguousarray(mask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +98,6 @@ def trace(mask: BoolMask) -> Corners:
     part = parts[y + below, x + rightwards].astype(np.int64)
     inward = np.stack([rightwards, below], axis=1).astype(np.int64) * 2 - 1
     return Corners(x + left, y + top, inward, following, part)
-
-
-def pixel_bounds(mask: BoolMask) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of what is True, along pixel edges; all 0 for an empty mask."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    if not rows.size:
-        return 0, 0, 0, 0
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    columns = np.flatnonzero(mask[top:bottom].any(axis=0))
-    return int(columns[0]), top, int(columns[-1]) + 1, bottom
 
 
 def _find_corners(padded: NDArray[np.uint8]) -> tuple[_Indices, _Indices, _Indices]:

@@ -20,13 +20,12 @@ from framekeep.object_types import BoolMask
 from framekeep.outlines import (
     Corners,
     Ring,
-    check_mask,
     cycles,
     fill,
-    pixel_bounds,
     signed_area,
     trace,
 )
+from framekeep.runs import check_mask, pixel_bounds
 
 INSET_PX = 0.25
 TOLERANCES_PX = (2.0, 1.0)
@@ -96,7 +95,7 @@ def redrawn_iou(mask: BoolMask, ring: Ring) -> tuple[float, float]:
 
 
 def _iou(one: BoolMask, other: BoolMask) -> float:
-    return np.count_nonzero(one & other) / max(int(np.count_nonzero(one | other)), 1)
+    return float(np.count_nonzero(one & other)) / max(float(np.count_nonzero(one | other)), 1.0)
 
 
 def _joined(inner: BoolMask) -> tuple[Ring, NDArray[np.bool_]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -156,15 +155,11 @@ class Browsing:
         raise NotFoundError(f"There is no medium {media_id[:64]!r} in this library.")
 
     def _still_holds(self, path: str, media_id: str) -> bool:
-        from framekeep.media.scan import content_id
+        from framekeep.media.scan import content_id, still_holds
 
         known = self._catalog.files_at([path]).get(path)
-        with suppress(OSError):
-            status = Path(path).stat()
-            if known and (known.bytes, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
-                return True
         # A thumbnail is kept under its content's id for good: it must not show another one.
-        return content_id(path) == media_id
+        return still_holds(known, media_id) if known else content_id(path) == media_id
 
     def check_picture(self, path: str | Path, min_side_px: int = 32) -> RgbImage:
         """A file as a picture (H, W, 3) uint8, a JPEG at the smallest scale with that side.

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framekeep.errors import InputError
+from framekeep.object_types import Segment
 from framekeep.store.catalog import Catalog
+from framekeep.store.object_index import ObjectIndex
 from framekeep.store.vectors import VectorStore
 from framekeep.types import DuplicateGroup, MediaItem
 
@@ -28,6 +30,7 @@ TILE = 2048
 NEIGHBOURS = 12
 
 Indices = NDArray[np.int64]
+Part = Catalog | ObjectIndex
 
 
 def find_duplicates(
@@ -83,16 +86,51 @@ def semantic(
     catalog: Catalog, vectors: VectorStore, space: str, cosine: float | None = None
 ) -> list[DuplicateGroup]:
     """Media whose vectors are at least so similar: bursts, retakes, edits."""
+    return _best_first("semantic", catalog, _alike(catalog, vectors, space, cosine))
+
+
+def duplicate_objects(
+    catalog: Catalog, vectors: VectorStore, space: str, kind: str, cosine: float | None = None
+) -> list[DuplicateGroup]:
+    """Objects whose vectors are at least so similar; the largest comes first.
+
+    A group's `media_ids` are segment ids, its `paths` a file of each. Raises InputError for
+    another kind than `semantic`.
+    """
+    if kind != "semantic":
+        raise InputError(f"Objects are compared by meaning (semantic), not as {kind}.")
+    groups = _alike(catalog.objects, vectors, space, cosine)
+    segments = catalog.segments([segment_id for group in groups for segment_id in group])
+    paths = catalog.paths(list({segment.media_id for segment in segments.values()}))
+    found = []
+    for group in groups:
+        known = [segments[i] for i in group if i in segments and segments[i].media_id in paths]
+        best = sorted(known, key=_worth_of_object)
+        if len(best) > 1:
+            places = tuple(Path(paths[segment.media_id][0]) for segment in best)
+            found.append(
+                DuplicateGroup("semantic", places, tuple(segment.segment_id for segment in best))
+            )
+    return sorted(found, key=lambda group: (-len(group.media_ids), group.media_ids))
+
+
+def _worth_of_object(segment: Segment) -> tuple[float, float, str]:
+    """The largest, then the surest."""
+    return (-segment.area_px, -segment.score, segment.segment_id)
+
+
+def _alike(
+    catalog: Part, vectors: VectorStore, space: str, cosine: float | None
+) -> list[list[str]]:
     least = DEFAULT_COSINE if cosine is None else cosine
     if not 0 < least <= 1:
         raise InputError("The least cosine of duplicates is above 0 and at most 1.")
     few = catalog.count_vectors(space) <= COMPARE_ALL
-    groups = (
+    return (
         _alike_by_all(catalog, space, least)
         if few
         else _alike_by_index(catalog, vectors, space, least)
     )
-    return _best_first("semantic", catalog, groups)
 
 
 class _Joined:
@@ -163,7 +201,7 @@ def _bit_count(values: NDArray[np.uint64]) -> Indices:
     return values.astype(np.int64)
 
 
-def _alike_by_all(catalog: Catalog, space: str, least: float) -> list[list[str]]:
+def _alike_by_all(catalog: Part, space: str, least: float) -> list[list[str]]:
     pages = list(catalog.vector_pages(space))
     ids = [media_id for page, _ in pages for media_id in page]
     if not ids:
@@ -180,7 +218,7 @@ def _alike_by_all(catalog: Catalog, space: str, least: float) -> list[list[str]]
 
 
 def _alike_by_index(
-    catalog: Catalog, vectors: VectorStore, space: str, least: float
+    catalog: Part, vectors: VectorStore, space: str, least: float
 ) -> list[list[str]]:
     number: dict[str, int] = {}
     pairs: list[tuple[int, int]] = []

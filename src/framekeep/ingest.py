@@ -23,8 +23,9 @@ from framekeep.media.images import picture_kind, read_photo
 from framekeep.media.scan import FoundFile, content_id, scan
 from framekeep.media.spool import Spool
 from framekeep.media.thumbnails import ThumbnailCache
+from framekeep.object_types import CropSettings, object_space
 from framekeep.store.catalog import Catalog
-from framekeep.store.repair import replay
+from framekeep.store.repair import remove_stale, replay
 from framekeep.store.vectors import VectorStore
 from framekeep.types import (
     FileRecord,
@@ -68,17 +69,23 @@ class IngestTimings:
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The concrete parts an ingest works on."""
+    """The concrete parts a job works on; `crop` is how objects are cut out in this library."""
 
     catalog: Catalog
     vectors: VectorStore
     encoder: Encoder
     thumbnails: ThumbnailCache | None = None
+    crop: CropSettings = field(default_factory=CropSettings)
 
     @property
     def space(self) -> str:
         """The vector space this run writes to."""
         return self.encoder.info.space
+
+    @property
+    def object_space(self) -> str:
+        """The space of the vectors of objects."""
+        return object_space(self.space, self.crop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +159,7 @@ class _Ingest:
     def run(self, paths: Sequence[str]) -> Iterator[IngestEvent]:
         stores = self.stores
         stores.vectors.create(stores.space, stores.encoder.dim)
-        replay(self.catalog, stores.vectors, stores.space)
+        replay(self.catalog, stores.vectors, stores.space, stores.object_space)
         self.run_id = self.catalog.new_run()
         with closing(Spool(scan(paths, max_bytes=self.limits.max_bytes))) as spool:
             yield self.progress.event("scanning")
@@ -328,12 +335,8 @@ class _Ingest:
 
     def _clean_up(self) -> None:
         """Take what is no longer live out of the index, and forget replaced contents."""
-        space = self.stores.space
-        stale = self.catalog.stale(space)
-        if stale:
-            self.stores.vectors.delete(space, stale)
-            self.catalog.mark_unindexed(space, stale)
-            self.catalog.bump_generation()
+        stores = self.stores
+        remove_stale(self.catalog, stores.vectors, stores.space, stores.object_space)
         self.catalog.delete_media(self.catalog.unreferenced())
 
 

@@ -21,6 +21,7 @@ from framekeep.errors import (
     InputError,
     NotFoundError,
 )
+from framekeep.object_types import object_space
 from framekeep.objects import Objects
 from framekeep.opening import (
     CATALOG_FILE,
@@ -197,6 +198,7 @@ class Library(Searching, Browsing, Objects, Annotating, Datasets):
             self._catalog.set_meta("building", None)
             if former != encoder.info.space:
                 self._vectors.drop(former)
+                self._vectors.drop(object_space(former, self.crop_settings))
         self._encoder = encoder
 
     def check_precision(self, precision: str = "int8", sample: int = 200) -> PrecisionReport:
@@ -273,6 +275,7 @@ class Library(Searching, Browsing, Objects, Annotating, Datasets):
             index_count=index_count,
             building=self._catalog.get_meta("building"),
             precision_checks=tuple(self._catalog.checks()),
+            objects=self._catalog.objects.count_matching(None),
         )
 
     def repair(self) -> RepairReport:
@@ -281,7 +284,7 @@ class Library(Searching, Browsing, Objects, Annotating, Datasets):
 
         with self._writing("repair"):
             info = self.info
-            return repair(self._catalog, self._vectors, info.space, info.dim)
+            return repair(self._catalog, self._vectors, info.space, info.dim, self._object_space)
 
     def clear(self) -> None:
         """Forget everything and close; the media themselves are not touched."""
@@ -303,7 +306,7 @@ class Library(Searching, Browsing, Objects, Annotating, Datasets):
         from framekeep.ingest import Stores
 
         loaded = encoder or self.encoder
-        return Stores(self._catalog, self._vectors, loaded, self.thumbnails())
+        return Stores(self._catalog, self._vectors, loaded, self.thumbnails(), self.crop_settings)
 
     def _limits(self) -> IngestLimits:
         from framekeep.ingest import IngestLimits

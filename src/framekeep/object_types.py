@@ -199,7 +199,7 @@ class CropSettings:
     @property
     def id(self) -> str:
         """Everything that shapes a crop, as part of the vectors' space."""
-        background = self.mode
+        background: str = self.mode
         if self.mode == "blur":
             sigma = "" if self.sigma_px is None else f"s{self.sigma_px:g}"
             background = f"blur{self.kernel_px}{sigma}@{self.reference_px or 'full'}"

@@ -12,12 +12,14 @@ from framekeep.encoders.base import Encoder
 from framekeep.errors import MediaError, PrecisionError
 from framekeep.ingest import IngestLimits, Progress, Stores, encode_carefully
 from framekeep.media.images import read_photo
+from framekeep.segmenting import encode_objects
 from framekeep.store.catalog import Catalog
 from framekeep.store.repair import replay
 from framekeep.types import (
     EncoderInfo,
     FileRecord,
     IngestEvent,
+    IngestKind,
     PrecisionReport,
     RgbImage,
     Vectors,
@@ -28,14 +30,18 @@ NEIGHBOURS = 10
 
 
 def reencode(stores: Stores, limits: IngestLimits) -> Iterator[IngestEvent]:
-    """Give every live medium a vector in the encoder's space; resumes where it was stopped.
+    """Give every live medium and its objects vectors in the encoder's spaces.
 
-    A medium that can no longer be read becomes a problem, so that the new space is complete.
+    Resumes where it was stopped. A medium that can no longer be read becomes a problem, so that
+    the new space is complete.
     """
     catalog, space = stores.catalog, stores.space
     stores.vectors.create(space, stores.encoder.dim)
-    replay(catalog, stores.vectors, space)
-    progress = Progress(found=len(catalog.lacking_vectors(space)))
+    replay(catalog, stores.vectors, space, stores.object_space)
+    owners = set(catalog.objects.owners_lacking(stores.object_space))
+    if owners:
+        stores.vectors.create(stores.object_space, stores.encoder.dim)
+    progress = Progress(found=len(owners.union(catalog.lacking_vectors(space))))
     run_id = catalog.new_run()
     with ThreadPoolExecutor(limits.threads) as pool:
         ids = [""]
@@ -43,21 +49,31 @@ def reencode(stores: Stores, limits: IngestLimits) -> Iterator[IngestEvent]:
         while ids := catalog.lacking_vectors(space, limit=step, after=ids[-1]):
             paths = catalog.paths(ids)
             read = pool.map(lambda i, p=paths: _read_any(stores.encoder, p[i], limits), ids)
-            results = dict(zip(ids, read, strict=True))
-            good = [(i, image) for i, (image, _) in results.items() if image is not None]
-            vectors, bad = encode_carefully(stores.encoder, good)
-            bad |= {i: reason for i, (image, reason) in results.items() if image is None}
-            kept = [i for i, _ in good if i not in bad]
-            catalog.put_vectors(space, kept, vectors)
-            if kept:
-                stores.vectors.upsert(space, kept, vectors)
-                catalog.mark_indexed(space, kept)
+            bad = _store(stores, dict(zip(ids, read, strict=True)))
             catalog.record_files(_failures(stores, paths, bad), run_id)
+            both = owners.intersection(ids).difference(bad)
+            owners.difference_update(ids)
             for media_id in ids:
-                path = paths[media_id][0]
-                reason = bad.get(media_id)
-                yield progress.event("failed" if reason else "indexed", path, reason, media_id)
+                if media_id not in both:
+                    kind: IngestKind = "failed" if media_id in bad else "indexed"
+                    path = paths[media_id][0]
+                    yield progress.event(kind, path, bad.get(media_id), media_id)
+            yield from encode_objects(sorted(both), stores, limits, progress)
+    yield from encode_objects(sorted(owners), stores, limits, progress)
     yield progress.event("done")
+
+
+def _store(stores: Stores, results: dict[str, tuple[RgbImage | None, str]]) -> dict[str, str]:
+    """Encode and write one batch; gives the reasons of those that came to nothing."""
+    good = [(i, image) for i, (image, _) in results.items() if image is not None]
+    vectors, bad = encode_carefully(stores.encoder, good)
+    bad |= {i: reason for i, (image, reason) in results.items() if image is None}
+    kept = [i for i, _ in good if i not in bad]
+    stores.catalog.put_vectors(stores.space, kept, vectors)
+    if kept:
+        stores.vectors.upsert(stores.space, kept, vectors)
+        stores.catalog.mark_indexed(stores.space, kept)
+    return bad
 
 
 def _read_any(

@@ -7,8 +7,10 @@ finds too few, the index searches among the remaining ids only.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -16,7 +18,9 @@ import numpy as np
 from framekeep.encoders.base import Encoder
 from framekeep.errors import InputError, NotFoundError
 from framekeep.filters import Filter, parse_filter
+from framekeep.object_types import CropSettings, object_space
 from framekeep.store.catalog import Catalog
+from framekeep.store.object_index import ObjectIndex
 from framekeep.store.vectors import VectorStore
 from framekeep.types import EncoderInfo, Hit, Query, Term, Vectors
 
@@ -46,7 +50,11 @@ class Plan:
 
 
 class Searcher:
-    """Search over one catalog and index; `encoder` is called only where a query needs it."""
+    """Search over one catalog and index; `encoder` is called only where a query needs it.
+
+    Finds media, or with `of="objects"` the objects that were cut out as `crop` says. `fresh` are
+    ids of which the index does not have the present vector yet: they are scored exactly.
+    """
 
     def __init__(
         self,
@@ -54,12 +62,27 @@ class Searcher:
         vectors: VectorStore,
         info: EncoderInfo,
         encoder: Callable[[], Encoder],
+        *,
+        of: Literal["media", "objects"] = "media",
+        crop: CropSettings | None = None,
+        fresh: Sequence[str] = (),
     ) -> None:
         self._catalog = catalog
         self._vectors = vectors
-        self._space = info.space
+        self._spaces = {
+            "media": info.space,
+            "objects": object_space(info.space, crop or CropSettings()),
+        }
+        self._of = of
+        self._space = self._spaces[of]
+        self._fresh = frozenset(fresh)
         self._encoder = encoder
         self.plan = Plan("index", 0)
+
+    @property
+    def _part(self) -> Catalog | ObjectIndex:
+        """What of the catalog is searched."""
+        return self._catalog if self._of == "media" else self._catalog.objects
 
     def search(self, query: Query) -> list[Hit]:
         """The hits of a query, best first; equal scores in the order of their ids.
@@ -69,21 +92,28 @@ class Searcher:
         """
         if not query.terms:
             where = _filter(query.where)
-            ids = self._catalog.select_ids(where, query.limit, query.offset)
+            ids = self._part.select_ids(where, query.limit, query.offset)
             self.plan = Plan("filter", len(ids))
-            return self._hits([(media_id, None) for media_id in ids])
+            return self.hits([(some_id, None) for some_id in ids])
         return self.by_vector(self.query_vector(query.terms), query)
 
     def by_vector(self, vector: Vectors, query: Query) -> list[Hit]:
         """The hits nearest to a unit vector (dim,) float32; the query's terms are not looked at."""
         end = query.offset + query.limit
-        return self._hits(self._ranked(vector, _filter(query.where), end)[query.offset :])
+        return self.hits(self.ranked(vector, query.where, end)[query.offset :])
 
-    def similar(self, media_id: str, limit: int, where: str | None = None) -> list[Hit]:
-        """The media nearest to a member, without itself. Raises NotFoundError."""
-        vector = self._stored(media_id)
-        found = self._ranked(vector, _filter(where), limit + 1)
-        return self._hits([pair for pair in found if pair[0] != media_id][:limit])
+    def similar(self, some_id: str, limit: int, where: str | None = None) -> list[Hit]:
+        """What is nearest to a member, a medium or an object, without itself.
+
+        Raises NotFoundError.
+        """
+        vector = self._stored(self._of, some_id)
+        found = self.ranked(vector, where, limit + 1)
+        return self.hits([pair for pair in found if pair[0] != some_id][:limit])
+
+    def count(self, where: str | None) -> int:
+        """How many media or objects match a filter."""
+        return self._part.count_matching(_filter(where))
 
     def query_vector(self, terms: Sequence[Term]) -> Vectors:
         """The weighted sum of the terms' unit vectors, (dim,) float32 of unit length."""
@@ -97,8 +127,8 @@ class Searcher:
         return (total / length).astype(np.float32)
 
     def _term_vector(self, term: Term) -> Vectors:
-        if term.kind == "media":
-            return self._stored(str(term.value))
+        if term.kind in ("media", "segment"):
+            return self._stored("media" if term.kind == "media" else "objects", str(term.value))
         if isinstance(term.value, str):
             rows = self._encoder().encode_texts([term.value])
         else:
@@ -106,41 +136,53 @@ class Searcher:
         first: Vectors = rows[0]
         return first
 
-    def _stored(self, media_id: str) -> Vectors:
-        _, rows = self._catalog.get_vectors(self._space, [media_id])
+    def _stored(self, of: str, some_id: str) -> Vectors:
+        part = self._catalog if of == "media" else self._catalog.objects
+        _, rows = part.get_vectors(self._spaces[of], [some_id])
         if not len(rows):
-            raise NotFoundError(f"There is no medium {media_id} with a vector in this library.")
+            what = "medium" if of == "media" else "object"
+            raise NotFoundError(f"There is no {what} {some_id} with a vector in this library.")
         row: Vectors = rows[0]
         return row
 
-    def _ranked(self, vector: Vectors, where: Filter | None, end: int) -> Scored:
-        """The first `end` of the one order that all pages of a query share.
+    def ranked(self, vector: Vectors, where: str | None, end: int) -> Scored:
+        """The first `end` of the one order that all pages of a query share, as (id, cosine).
 
         An approximate index asked more deeply may find what it missed before. So the order is
         built in layers, and what a deeper look adds comes after what the page before has shown.
         """
+        matching = _filter(where)
         ranked: Scored = []
         depth = PAGE_DEPTH
         while True:
-            found = self.nearest(vector, where, depth)
-            placed = {media_id for media_id, _ in ranked}
+            found = self.nearest(vector, matching, depth)
+            placed = {some_id for some_id, _ in ranked}
             ranked += [pair for pair in found if pair[0] not in placed]
             if len(ranked) >= end or len(found) < depth:
                 return ranked[:end]
             depth *= DEEPEN
 
     def nearest(self, vector: Vectors, where: Filter | None, limit: int) -> Scored:
-        """The `limit` nearest live media that match (all, where few do), as (id, cosine)."""
+        """The `limit` nearest live ones that match (all, where few do), as (id, cosine)."""
+        if not self._fresh:
+            return self._indexed(vector, where, limit)
+        # Of these the index may hold a former vector, which must not count.
+        found = self._indexed(vector, where, limit + len(self._fresh))
+        exact = self._exact(vector, sorted(self._part.matching(sorted(self._fresh), where)))
+        kept = [pair for pair in found if pair[0] not in self._fresh]
+        return _ordered(kept + exact)[:limit]
+
+    def _indexed(self, vector: Vectors, where: Filter | None, limit: int) -> Scored:
         if where is None:
             return self._unfiltered(vector, limit)
-        few = self._catalog.select_ids(where, EXACT_LIMIT + 1, order=None)
+        few = self._part.select_ids(where, EXACT_LIMIT + 1, order=None)
         if len(few) <= EXACT_LIMIT:
             self.plan = Plan("exact", len(few))
             return self._exact(vector, few)
         found = self._widened(vector, where, limit)
         if found is not None:
             return found
-        ids = self._catalog.select_ids(where, order=None)
+        ids = self._part.select_ids(where, order=None)
         self.plan = Plan("restricted", len(ids))
         thorough = self._vectors.query(self._space, vector, max(limit, THOROUGH), ids)
         return _ordered(thorough)[:limit]
@@ -149,14 +191,14 @@ class Searcher:
         wanted = limit + SPARE
         while True:
             found = self._vectors.query(self._space, vector, wanted)
-            live = self._catalog.live_ids([media_id for media_id, _ in found])
+            live = self._part.live_ids([some_id for some_id, _ in found])
             if len(live) >= limit or len(found) < wanted:
                 self.plan = Plan("index", len(found))
                 return _ordered([pair for pair in found if pair[0] in live])[:limit]
             wanted *= 2
 
     def _exact(self, vector: Vectors, ids: Sequence[str]) -> Scored:
-        kept, rows = self._catalog.get_vectors(self._space, ids)
+        kept, rows = self._part.get_vectors(self._space, ids)
         if not kept:
             return []
         scores = rows @ vector
@@ -167,7 +209,7 @@ class Searcher:
         wanted = limit * WIDEN
         while wanted <= WIDEST:
             found = self._vectors.query(self._space, vector, wanted)
-            ids = self._catalog.matching([media_id for media_id, _ in found], where)
+            ids = self._part.matching([some_id for some_id, _ in found], where)
             if len(found) < wanted or _rarer_nearby(found, ids):
                 return None
             if len(ids) >= limit:
@@ -178,15 +220,62 @@ class Searcher:
             wanted = max(wanted * 2, int(1.5 * limit / share))
         return None
 
-    def _hits(self, found: Sequence[tuple[str, float | None]]) -> list[Hit]:
-        ids = [media_id for media_id, _ in found]
-        media, paths = self._catalog.media(ids), self._catalog.paths(ids)
-        tags = self._catalog.tags_of(ids)
-        return [
-            Hit.at(media[media_id], paths[media_id], score, tags.get(media_id, ()))
-            for media_id, score in found
-            if media_id in media and media_id in paths
-        ]
+    def hits(self, found: Sequence[tuple[str, float | None]]) -> list[Hit]:
+        """The records of these ids, with their scores; what is not there is left out."""
+        if self._of == "media":
+            return media_hits(self._catalog, found)
+        return object_hits(self._catalog, found)
+
+
+def media_hits(catalog: Catalog, found: Sequence[tuple[str, float | None]]) -> list[Hit]:
+    """Hits on media, in this order; those that have no file now are left out."""
+    ids = [media_id for media_id, _ in found]
+    media, paths = catalog.media(ids), catalog.paths(ids)
+    tags = catalog.tags_of(ids)
+    return [
+        Hit.at(media[media_id], paths[media_id], score, tags.get(media_id, ()))
+        for media_id, score in found
+        if media_id in media and media_id in paths
+    ]
+
+
+def object_hits(catalog: Catalog, found: Sequence[tuple[str, float | None]]) -> list[Hit]:
+    """Hits on objects, each on its medium with its segment, in this order."""
+    segments = catalog.segments([segment_id for segment_id, _ in found])
+    owners = list(dict.fromkeys(segment.media_id for segment in segments.values()))
+    media = {hit.media_id: hit for hit in media_hits(catalog, [(owner, None) for owner in owners])}
+    return [
+        replace(media[segment.media_id], score=score, segment=segment)
+        for segment, score in ((segments.get(segment_id), score) for segment_id, score in found)
+        if segment is not None and segment.media_id in media
+    ]
+
+
+def search_both(media: Searcher, objects: Searcher, query: Query) -> list[Hit]:
+    """Media and objects together, best first; by a filter alone, the media before the objects."""
+    if not query.terms:
+        first = media.search(query)
+        if len(first) == query.limit:
+            return first
+        start = max(query.offset - media.count(query.where), 0)
+        rest = replace(query, offset=start, limit=query.limit - len(first))
+        return first + objects.search(rest)
+    vector = media.query_vector(query.terms)
+    end = query.offset + query.limit
+    ranked = heapq.merge(
+        *(
+            [(looker, pair) for pair in looker.ranked(vector, query.where, end)]
+            for looker in (media, objects)
+        ),
+        key=lambda entry: -entry[1][1],
+    )
+    page = list(islice(ranked, query.offset, end))
+    hits = {
+        hit.segment.segment_id if hit.segment else hit.media_id: hit
+        for looker in (media, objects)
+        for hit in looker.hits([pair for of, pair in page if of is looker])
+    }
+    return [hits[some_id] for _, (some_id, _) in page if some_id in hits]
 
 
 def _filter(where: str | None) -> Filter | None:
@@ -198,7 +287,7 @@ def _rarer_nearby(found: Scored, matching: set[str]) -> bool:
 
     So far out an index walk is unreliable, since it follows neighbours that do not match.
     """
-    near = sum(media_id in matching for media_id, _ in found[: len(found) // 2])
+    near = sum(some_id in matching for some_id, _ in found[: len(found) // 2])
     return 2 * near < len(matching) - near
 
 

@@ -262,6 +262,7 @@ class LibraryStatus:
     index_count: int
     building: str | None = None
     precision_checks: tuple[PrecisionReport, ...] = field(default_factory=tuple)
+    objects: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from framekeep.errors import InputError, MediaError
+from framekeep.types import FileRecord
 
 RAW_SUFFIXES = frozenset(
     (
@@ -229,3 +231,15 @@ def content_id(path: str) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as exc:
         raise MediaError(f"The file cannot be read: {_words(exc)}.") from exc
+
+
+def still_holds(file: FileRecord, media_id: str) -> bool:
+    """Whether a file still has the content that it was added with: by size and time, else by hash.
+
+    Raises MediaError where it cannot be read.
+    """
+    with suppress(OSError):
+        status = os.stat(file.path)
+        if (file.bytes, file.mtime_ns) == (status.st_size, status.st_mtime_ns):
+            return True
+    return content_id(file.path) == media_id

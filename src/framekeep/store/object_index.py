@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+
 from framekeep.store.catalog_meta import MetaPart
 from framekeep.store.catalog_select import SelectPart
 from framekeep.store.catalog_vectors import VectorsPart
 from framekeep.store.database import Database
 from framekeep.store.members import OBJECTS
+from framekeep.store.tables import segment_vectors, segments
 
 
 class ObjectIndex(VectorsPart, SelectPart, MetaPart):
@@ -19,3 +22,18 @@ class ObjectIndex(VectorsPart, SelectPart, MetaPart):
 
     def __init__(self, db: Database) -> None:
         self._db = db
+
+    def owners_lacking(self, space: str) -> list[str]:
+        """The media with a live object that has no vector in the space, by id."""
+        has = sa.exists().where(
+            segment_vectors.c.space == space,
+            segment_vectors.c.segment_id == segments.c.segment_id,
+        )
+        query = (
+            sa.select(segments.c.media_id)
+            .select_from(OBJECTS.rows)
+            .where(OBJECTS.live, ~has)
+            .distinct()
+            .order_by(segments.c.media_id)
+        )
+        return self._scalars(query)

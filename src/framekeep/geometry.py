@@ -235,7 +235,7 @@ def remove_small_regions(mask: BoolMask, min_px: int) -> BoolMask:
     part |= small[labels]
     labels, areas = _regions(part)
     small = areas < min_px
-    small[[0, 1 + np.argmax(areas[1:])]] = False
+    small[[0, 1 + int(np.argmax(areas[1:]))]] = False
     part &= ~small[labels]
     cleaned[top:bottom, left:right] = part[1:-1, 1:-1]
     return cleaned
@@ -247,4 +247,4 @@ def _regions(mask: BoolMask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     import cv2
 
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
-    return labels.astype(np.int32, copy=False), stats[:, cv2.CC_STAT_AREA]
+    return np.asarray(labels, np.int32), np.asarray(stats[:, cv2.CC_STAT_AREA], np.int32)

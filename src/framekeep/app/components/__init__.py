@@ -9,8 +9,13 @@ from typing import Any
 
 
 @cache
-def mounted(name: str, html: str = '<div class="fk-root"></div>') -> Callable[..., Any]:
-    """Register the component in `name`.js and `name`.css, once."""
+def mounted(
+    name: str, *before: str, html: str = '<div class="fk-root"></div>'
+) -> Callable[..., Any]:
+    """Register the component in `name`.js and `name`.css, once.
+
+    `before` are scripts that its own uses: they stand before it.
+    """
     import streamlit as st
 
     folder = resources.files(__name__)
@@ -18,7 +23,7 @@ def mounted(name: str, html: str = '<div class="fk-root"></div>') -> Callable[..
         f"framekeep_{name}",
         html=html,
         css=(folder / f"{name}.css").read_text("utf-8"),
-        js=(folder / f"{name}.js").read_text("utf-8"),
+        js="\n".join((folder / f"{part}.js").read_text("utf-8") for part in (*before, name)),
     )
 
 

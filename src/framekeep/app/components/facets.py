@@ -17,6 +17,7 @@ TITLES = {
     "camera": "Camera",
     "folder": "Folder",
     "tag": "Tags",
+    "label": "Labels",
 }
 
 

@@ -1,37 +1,43 @@
-// The gallery: thumbnails in justified rows, keyboard first, selection kept with its revision.
-// Python sends {rev, items, row, more, selected, mark, focus, focusMark, label, sections, base};
-// back go `selection` {rev, ids} as state, and `open`, `more`, `act` as triggers.
+// The gallery: photos and objects in justified rows, keyboard first, selection kept with its
+// revision. Python sends {rev, items, row, more, selected, mark, focus, focusMark, label, sections,
+// near, review, classes, handled, undo, base}; back go `selection` {rev, ids} and `edits`
+// [{number, what, ids, value}] as state, and `open`, `more`, `act` as triggers.
 
 const instances = new WeakMap();
-const ACTIONS = [
+const shown = [];  // the galleries of the page: keys for the whole page are the first one's
+const PHOTO_ACTIONS = [
   ["like", "More like this"], ["duplicates", "Duplicates of this"], ["tag", "Tag…"],
+  ["label", "Label…"], ["annotate", "Draw objects"],
+];
+const OBJECT_ACTIONS = [
+  ["like", "More objects like this"], ["duplicates", "Objects that show the same"],
+  ["label", "Label…"], ["tag", "Tag…"], ["annotate", "Correct the outline"],
+];
+const FILE_ACTIONS = [
   ["path", "Copy the path"], ["original", "Open the original"], ["download", "Download"],
 ];
 const KEYS = [
   ["← ↑ → ↓", "move"], ["Home, End", "first and last photo"], ["Enter", "open"],
   ["Space or x", "select"], ["Shift + arrows or click", "select a range"],
   ["Ctrl + click", "select one more"], ["Ctrl + A", "select all that are shown"],
-  ["t", "tag what is selected"], ["m", "menu of the photo"],
+  ["t", "tag what is selected"], ["l", "label what is selected"], ["m", "menu of the photo"],
   ["Escape", "let the selection go, close, go back"], ["/", "go to the search box"],
   ["?", "show these keys"],
 ];
 
-function el(tag, attributes = {}, text = "") {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  if (text) node.textContent = text;
-  return node;
-}
+const OBJECT_KEYS = [
+  ["a", "accept an object, or take that back"], ["r", "reject it, or take that back"],
+  ["e", "correct its outline"],
+];
 
 function hasFiles(transfer) {
   return [...(transfer?.types || [])].includes("Files");
 }
 
-class Gallery {
+class Gallery extends Tiles {
   constructor(parent) {
+    super();
     this.root = parent.querySelector(".fk-root");
-    this.items = [];
-    this.tiles = [];
     this.selected = new Set();
     this.cursor = 0;
     this.anchor = 0;
@@ -39,7 +45,7 @@ class Gallery {
     this.grid = el("div", { class: "grid", role: "listbox", "aria-multiselectable": "true" });
     this.busy = el("div", { class: "busy", "aria-hidden": "true" });
     this.sentinel = el("div", { class: "sentinel", "aria-hidden": "true" });
-    this.menu = el("div", { class: "menu", role: "menu", "aria-label": "What to do with this photo" });
+    this.menu = el("div", { class: "menu", role: "menu", "aria-label": "What to do with this" });
     this.menu.hidden = true;
     this.toast = el("div", { class: "toast", role: "status" });
     this.toast.hidden = true;
@@ -66,6 +72,7 @@ class Gallery {
       if (entries.some((entry) => entry.isIntersecting)) this.wantMore();
     });
     this.observer.observe(this.sentinel);
+    shown.push(this);
   }
 
   destroy() {
@@ -76,6 +83,7 @@ class Gallery {
     document.removeEventListener("paste", this.pasted);
     this.observer.disconnect();
     this.keys?.remove();
+    shown.splice(shown.indexOf(this), 1);
   }
 
   update({ data, setStateValue, setTriggerValue }) {
@@ -86,6 +94,7 @@ class Gallery {
     // On a phone, rows of the usual height would hold one photo each.
     this.rowHeight = innerWidth < 640 ? Math.round(data.row * 0.62) : data.row;
     const fresh = data.rev !== this.rev;
+    this.edits = this.edits.filter((edit) => edit.number > data.handled);
     if (fresh || data.mark !== this.mark) {
       clearTimeout(this.telling);
       this.selected = new Set(data.selected || []);
@@ -93,6 +102,7 @@ class Gallery {
     }
     // Photos that arrive meanwhile move the others on: the focus goes with its photo.
     const held = this.grid.contains(this.root.getRootNode().activeElement) && this.items[this.cursor]?.id;
+    const place = this.cursor;
     if (fresh) {
       this.rev = data.rev;
       this.cursor = this.anchor = 0;
@@ -100,8 +110,9 @@ class Gallery {
     }
     this.render(data, fresh);
     if (fresh && held) {
-      this.anchor = Math.max(0, this.items.findIndex((item) => item.id === held));
-      this.setCursor(this.anchor, true, false);
+      const at = this.items.findIndex((item) => item.id === held);
+      this.setCursor(at < 0 ? place : at, true, false);
+      this.anchor = this.cursor;
     }
     if (data.focus && data.focusMark !== this.focusMark) this.goTo(data.focus);
     this.focusMark = data.focusMark;
@@ -109,9 +120,11 @@ class Gallery {
   }
 
   render(data, fresh) {
-    const same = !fresh && this.row === this.rowHeight && data.items.length >= this.items.length &&
+    const same = !fresh && this.row === this.rowHeight && this.near === data.near &&
+      data.items.length >= this.items.length &&
       this.items.every((item, index) => item.id === data.items[index].id);
     this.row = this.rowHeight;
+    this.near = data.near;
     if (!same) {
       this.grid.replaceChildren();
       this.tiles = [];
@@ -137,42 +150,29 @@ class Gallery {
     this.setCursor(Math.min(this.cursor, this.tiles.length - 1), false);
     this.busy.hidden = !data.more;
     this.busy.textContent = "Loading more…";
+    this.outline();
   }
 
-  tile(item, index) {
-    const ratio = Math.min(3, Math.max(0.5, item.w / item.h));
-    const tile = el("div", { class: "tile", role: "option", tabindex: "-1", "data-index": index });
-    const width = Math.round(ratio * this.row);
-    tile.style.flex = `${width} 1 ${width}px`;
-    tile.style.height = `${this.row}px`;
-    tile.style.containIntrinsicSize = `${width}px ${this.row}px`;
-    tile.style.maxWidth = `${Math.round(width * 1.8)}px`;
-    const size = this.row * devicePixelRatio > 330 ? "large" : "small";
-    const image = el("img", { alt: "", loading: index < 24 ? "eager" : "lazy", decoding: "async",
-      draggable: "false" });
-    image.onerror = () => tile.classList.add("broken");
-    image.src = `${this.data.base}/fk/thumb/${item.id}/${size}`;
-    tile.append(image, el("span", { class: "check", "aria-hidden": "true" }),
-      el("span", { class: "dots", "aria-hidden": "true" }, "⋯"));
-    if (item.score !== null && item.score !== undefined) {
-      tile.append(el("span", { class: "score", "aria-hidden": "true" }, item.score.toFixed(3)));
-    }
-    if (item.copies) tile.append(el("span", { class: "copies", "aria-hidden": "true" }, `×${item.copies}`));
-    this.dress(tile, item);
-    return tile;
+  // Quick edits: kept until Python says that they are made, so that none is lost by quick keys
+
+  edit(what, value = "") {
+    let items = this.acted();
+    if (what !== "class") items = items.filter((item) => item.object);
+    if (!items.length) return;
+    const state = { accept: "accepted", reject: "rejected" }[what];
+    if (state && items.every((item) => this.edited(item.object).state === state)) what = "reopen";
+    if (this.telling) this.tellNow();
+    const number = Math.max(Date.now(), (this.edits.at(-1)?.number || this.data.handled) + 1);
+    this.edits.push({ number, what, ids: items.map((item) => item.id), value });
+    this.setState("edits", this.edits);
+    for (const item of items) this.dress(this.tiles[this.items.indexOf(item)], item);
+    if (this.data.review && !this.selected.size) this.setCursor(this.cursor + 1);
   }
 
-  dress(tile, item) {
-    const tags = (item.tags || []).join(", ");
-    tile.title = item.name + (tags ? `\n${tags}` : "");
-    const score = item.score === null || item.score === undefined ? "" : `, score ${item.score.toFixed(3)}`;
-    tile.setAttribute("aria-label", item.name + score + (tags ? `, tagged ${tags}` : ""));
-    let badge = tile.querySelector(".tagged");
-    if (tags && !badge) {
-      badge = el("span", { class: "tagged", "aria-hidden": "true" });
-      tile.append(badge);
-    }
-    if (badge) tags ? (badge.textContent = tags) : badge.remove();
+  // What an action is about: the selection, else the tile with the cursor.
+  acted() {
+    if (this.selected.size) return this.items.filter((item) => this.selected.has(item.id));
+    return this.items[this.cursor] ? [this.items[this.cursor]] : [];
   }
 
   // Selection
@@ -235,7 +235,7 @@ class Gallery {
   }
 
   goTo(id) {
-    const index = this.items.findIndex((item) => item.id === id);
+    const index = this.items.findIndex((item) => item.id === id || item.media === id);
     if (index < 0) return;
     this.setCursor(index, false);
     setTimeout(() => {
@@ -285,8 +285,15 @@ class Gallery {
     else if (event.key === "a" && (event.ctrlKey || event.metaKey)) {
       this.items.forEach((item) => this.selected.add(item.id));
       this.tell();
-    } else if (event.key === "t" && bare) {
-      this.ask("act", { what: "tag", ids: this.selected.size ? [...this.selected] : [id] });
+    } else if ((event.key === "t" || event.key === "l") && bare) {
+      const what = event.key === "t" ? "tag" : "label";
+      this.ask("act", { what, ids: this.acted().map((item) => item.id) });
+    } else if ((event.key === "a" || event.key === "r") && bare) {
+      this.edit(event.key === "a" ? "accept" : "reject");
+    } else if (/^[1-9]$/.test(event.key) && bare && this.data.classes[event.key - 1]) {
+      this.edit("class", this.data.classes[event.key - 1]);
+    } else if (event.key === "e" && bare) {
+      this.ask("act", { what: "annotate", ids: [id] });
     } else if (event.key === "m" || event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) {
       const box = this.tiles[this.cursor].getBoundingClientRect();
       this.openMenu(this.cursor, box.left + 12, box.top + 12);
@@ -330,7 +337,12 @@ class Gallery {
       if (this.data.escape) this.ask("act", { what: "leave", ids: [] });
       return;
     }
-    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (typing || shown[0] !== this) return;
+    if (event.key === "z" && (event.ctrlKey || event.metaKey) && this.data.undo) {
+      event.preventDefault();
+      return this.ask("act", { what: "undo", ids: [] });
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "/") {
       const box = document.querySelector('[data-testid="stMain"] input[type=text]');
       if (box) {
@@ -350,7 +362,13 @@ class Gallery {
     this.keys = el("div", { class: "keys", role: "dialog", "aria-modal": "true", "aria-label": "Keys" });
     const box = el("div");
     const list = el("dl");
-    for (const [key, what] of KEYS) list.append(el("dt", {}, key), el("dd", {}, what));
+    const keys = [...KEYS];
+    if (this.items.some((item) => item.object)) keys.splice(-3, 0, ...OBJECT_KEYS);
+    const { classes, undo } = this.data;
+    if (classes.length) keys.splice(-3, 0, [classes.length > 1 ? `1 … ${classes.length}` : "1",
+      `label as ${classes.slice(0, 3).join(", ")}${classes.length > 3 ? " …" : ""}`]);
+    if (undo) keys.splice(-3, 0, ["Ctrl + Z", "take the last edit back"]);
+    for (const [key, what] of keys) list.append(el("dt", {}, key), el("dd", {}, what));
     const close = el("button", { type: "button" }, "Close");
     close.onclick = () => this.closeKeys();
     box.append(el("h2", {}, "Keys"), list, close);
@@ -371,11 +389,11 @@ class Gallery {
   openMenu(index, x, y) {
     const item = this.items[index];
     this.menu.replaceChildren();
-    for (const [what, label] of ACTIONS) {
+    for (const [what, label] of [...(item.object ? OBJECT_ACTIONS : PHOTO_ACTIONS), ...FILE_ACTIONS]) {
       const link = what === "original" || what === "download";
       const entry = el(link ? "a" : "button", { role: "menuitem", tabindex: "-1" }, label);
       if (link) {
-        entry.href = `${this.data.base}/fk/media/${item.id}${what === "download" ? "?download=1" : ""}`;
+        entry.href = `${this.data.base}/fk/media/${item.media}${what === "download" ? "?download=1" : ""}`;
         if (what === "original") [entry.target, entry.rel] = ["_blank", "noopener"];
         entry.onclick = () => this.closeMenu(true);
       } else {

@@ -1,18 +1,21 @@
-"""Photos in rows: look, move, select, open, act on one."""
+"""Photos and objects in rows: look, move, select, open, act on one, judge many."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from framekeep.app.components import ignore, mounted
+from framekeep.object_types import Segment
 from framekeep.types import Hit
 
 # A page of results has at least so many: those that come on scrolling change nothing.
 FIRST = 10
 ROWS_PX = {"small": 112, "medium": 184, "large": 300}
+CLASS_KEYS = 9
+EDITS = ("accept", "reject", "reopen", "class")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +27,44 @@ class GalleryEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class GalleryEdit:
+    """A quick edit by keyboard: accept, reject, reopen, or class, which has a label's name.
+
+    Several may be waiting; `number` grows from one to the next.
+    """
+
+    number: int
+    what: str
+    ids: tuple[str, ...]
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """A heading before the item at an index."""
 
     at: int
     title: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectView:
+    """How objects are shown: close up or in their photos, and the classes with their colours.
+
+    With `review`, judging one moves on to the next. `handled` is the number of the last quick
+    edit that has been made; `undo` is True where there is something to take back.
+    """
+
+    near: bool = False
+    review: bool = False
+    colours: Mapping[str, str] | None = None
+    handled: int = 0
+    undo: bool = False
+
+
+def hit_id(hit: Hit) -> str:
+    """What stands for a hit in a gallery: the id of its object (32 digits), else its medium's."""
+    return hit.segment.segment_id if hit.segment else hit.media_id
 
 
 def revision(ids: Sequence[str], salt: str = "") -> str:
@@ -52,18 +88,23 @@ def gallery(
     names: dict[str, str] | None = None,
     escape: bool = False,
     pictures: bool = False,
+    objects: ObjectView | None = None,
+    on_edits: Callable[[], None] = ignore,
 ) -> GalleryEvent | None:
-    """Show photos; gives what the user did in this run. See `sent_selection` for the selection.
+    """Show photos; gives what the user did in this run. See `sent_selection` for the selection,
+    `sent_edits` for quick edits.
 
     `mark` changes when `selected` is to replace what the browser has selected. `focus` is an id
     to move to and a number that changes with each such wish. With `pictures`, one that is dropped
     or pasted is searched with: the event "picture" has its id.
     """
-    result = mounted("gallery")(
+    view = objects or ObjectView()
+    colours = view.colours or {}
+    result = mounted("gallery", "outlines", "tiles")(
         key=key,
         data={
             "rev": rev,
-            "items": [_item(hit, names or {}) for hit in hits],
+            "items": [_item(hit, names or {}, colours) for hit in hits],
             "row": ROWS_PX[size],
             "more": more,
             "selected": list(selected),
@@ -74,9 +115,15 @@ def gallery(
             "label": label,
             "escape": escape,
             "pictures": pictures,
+            "near": view.near,
+            "review": view.review,
+            "classes": list(colours)[:CLASS_KEYS],
+            "handled": view.handled,
+            "undo": view.undo,
             "base": "",
         },
         on_selection_change=ignore,
+        on_edits_change=on_edits,
         on_open_change=ignore,
         on_more_change=ignore,
         on_act_change=ignore,
@@ -84,18 +131,35 @@ def gallery(
     return _event(result, rev)
 
 
-def _item(hit: Hit, names: dict[str, str]) -> dict[str, Any]:
+def _item(hit: Hit, names: dict[str, str], colours: Mapping[str, str]) -> dict[str, Any]:
     width, height = hit.media.size_wh
     path = str(hit.path)
+    segment = hit.segment
     return {
-        "id": hit.media_id,
+        "id": hit_id(hit),
+        "media": hit.media_id,
         "name": names.get(path, hit.path.name),
         "path": path,
         "w": width,
         "h": height,
         "score": None if hit.score is None else round(hit.score, 4),
-        "tags": list(hit.tags),
-        "copies": len(hit.other_paths) + 1 if hit.other_paths else 0,
+        "tags": list(segment.tags if segment else hit.tags),
+        "copies": len(hit.other_paths) + 1 if hit.other_paths and not segment else 0,
+        "object": object_item(segment, colours) if segment else None,
+    }
+
+
+def object_item(segment: Segment, colours: Mapping[str, str]) -> dict[str, Any]:
+    """An object as the scripts draw it; a draft is a model's that nobody has found right."""
+    return {
+        "id": segment.segment_id,
+        "version": segment.version,
+        "box": [round(edge, 1) for edge in segment.bbox_xyxy],
+        "label": segment.label or "",
+        "source": segment.label_source or "",
+        "state": segment.state,
+        "draft": segment.mask_source == "model" and segment.state != "accepted",
+        "colour": colours.get(segment.label or "", ""),
     }
 
 
@@ -104,7 +168,24 @@ def sent_selection(component_state: Any, rev: str, mark: int) -> tuple[str, ...]
     sent = component_state.get("selection") if component_state else None
     if not sent or sent.get("rev") != rev or sent.get("mark") != mark:
         return None
-    return tuple(str(media_id) for media_id in sent.get("ids", ()))
+    return tuple(str(hit) for hit in sent.get("ids", ()))
+
+
+def sent_edits(component_state: Any, handled: int) -> list[GalleryEdit]:
+    """The quick edits that have come since the one numbered `handled`, in order.
+
+    They are kept as state, not as triggers: of several triggers during one run only the last
+    would arrive.
+    """
+    sent = component_state.get("edits") if component_state else None
+    edits = [
+        GalleryEdit(
+            int(edit["number"]), edit["what"], tuple(map(str, edit["ids"])), str(edit["value"])
+        )
+        for edit in sent or ()
+        if edit.get("what") in EDITS
+    ]
+    return sorted((e for e in edits if e.number > handled), key=lambda edit: edit.number)
 
 
 def _event(result: Any, rev: str) -> GalleryEvent | None:
@@ -113,5 +194,5 @@ def _event(result: Any, rev: str) -> GalleryEvent | None:
         if sent and sent.get("rev") == rev:
             ids = sent.get("ids") or ([sent["id"]] if sent.get("id") else [])
             name = str(sent.get("what", what))
-            return GalleryEvent(name, tuple(str(media_id) for media_id in ids))
+            return GalleryEvent(name, tuple(str(hit) for hit in ids))
     return None

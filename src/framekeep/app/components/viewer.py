@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from framekeep.app.components import ignore, mounted
+from framekeep.app.components.gallery import object_item
+from framekeep.object_types import Segment
 
 
 @dataclass(frozen=True, slots=True)
 class ViewerEvent:
-    """Go to another photo, or (without an id) leave."""
+    """Go to another photo, or (without an id) leave; with `annotate`, draw on this one."""
 
     go: str | None
+    annotate: bool = False
 
 
 def viewer(
@@ -22,9 +26,16 @@ def viewer(
     key: str,
     around: tuple[str | None, str | None],
     place: str,
+    size_wh: tuple[int, int],
+    objects: Sequence[Segment] = (),
+    chosen: str | None = None,
+    colours: Mapping[str, str] | None = None,
 ) -> ViewerEvent | None:
-    """Show a photo; `around` are the ids before and after it, `place` says where it stands."""
-    result = mounted("viewer")(
+    """Show a photo; `around` are the ids before and after it, `place` says where it stands.
+
+    The outlines of `objects` lie over it; the one with the id `chosen` stands out.
+    """
+    result = mounted("viewer", "outlines")(
         key=key,
         data={
             "id": media_id,
@@ -33,11 +44,17 @@ def viewer(
             "previous": around[0],
             "next": around[1],
             "place": place,
+            "size": list(size_wh),
+            "objects": [object_item(segment, colours or {}) for segment in objects],
+            "chosen": chosen,
             "base": "",
         },
         on_go_change=ignore,
         on_close_change=ignore,
+        on_annotate_change=ignore,
     )
+    if result.annotate:
+        return ViewerEvent(None, annotate=True)
     if result.go:
         return ViewerEvent(str(result.go["id"]))
     return ViewerEvent(None) if result.close else None

@@ -49,11 +49,15 @@ _UNITS: dict[str, dict[str, float]] = {
     "height": {"": 1, "px": 1},
     "sharpness": {"": 1},
     "brightness": {"": 1},
+    "score": {"": 1},
+    "area": {"": 1, "px": 1, "mp": 1e6},
 }
 _CHOICES = {
     "orientation": ("landscape", "portrait", "square"),
     "kind": ("photo",),
-    "has": ("problem", "tag", "taken", "camera"),
+    "has": ("problem", "tag", "taken", "camera", "object", "label"),
+    "state": ("open", "accepted", "rejected"),
+    "source": ("model", "person", "import"),
 }
 _AGO = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _AGO["y"] = timedelta(days=365)
@@ -65,6 +69,7 @@ FIELDS: dict[str, Kind] = {
     **dict.fromkeys(_UNITS, "number"),
     **dict.fromkeys(_CHOICES, "choice"),
     **dict.fromkeys(("format", "folder", "name", "camera", "tag"), "text"),
+    **dict.fromkeys(("label", "otag", "segmenter"), "text"),
 }
 
 
@@ -77,10 +82,7 @@ class Compare:
     value: str
 
     def __str__(self) -> str:
-        if _BARE.fullmatch(self.value):
-            return f"{self.field}{self.op}{self.value}"
-        escaped = self.value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'{self.field}{self.op}"{escaped}"'
+        return f"{self.field}{self.op}{quoted(self.value)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,14 @@ class Or:
 
 
 Filter = Compare | Not | And | Or
+
+
+def quoted(value: str) -> str:
+    """A value as it is written in an expression, in quotes where it needs them."""
+    if _BARE.fullmatch(value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _within(part: Filter, *loose: type) -> str:

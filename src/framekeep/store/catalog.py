@@ -6,14 +6,18 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from framekeep.store.catalog_classes import ClassesPart
+from framekeep.store.catalog_edits import EditsPart
 from framekeep.store.catalog_facets import FacetsPart
 from framekeep.store.catalog_files import FilesPart
 from framekeep.store.catalog_media import MediaPart
 from framekeep.store.catalog_meta import MetaPart
+from framekeep.store.catalog_queue import QueuePart
 from framekeep.store.catalog_searches import SearchesPart
 from framekeep.store.catalog_segments import SegmentsPart
 from framekeep.store.catalog_select import SelectPart
 from framekeep.store.catalog_tags import TagsPart
+from framekeep.store.catalog_undo import UndoPart
 from framekeep.store.catalog_vectors import VectorsPart
 from framekeep.store.database import Database
 from framekeep.store.members import MEDIA
@@ -29,6 +33,10 @@ class Catalog(
     SelectPart,
     TagsPart,
     SegmentsPart,
+    EditsPart,
+    ClassesPart,
+    UndoPart,
+    QueuePart,
     FacetsPart,
     SearchesPart,
     MetaPart,

@@ -13,7 +13,6 @@ from sqlalchemy.engine import Connection
 
 from framekeep.errors import InputError, NotFoundError
 from framekeep.object_types import Mask, Proposal, Segment
-from framekeep.store.catalog_select import matching_condition
 from framekeep.store.class_rows import class_ids
 from framekeep.store.database import Database, pages
 from framekeep.store.members import OBJECTS
@@ -22,16 +21,14 @@ from framekeep.store.tables import (
     LIVE,
     REJECTED,
     annotation_table,
-    files,
     media,
     segment_runs,
     segments,
     split_assignments,
 )
-from framekeep.types import Problem
 
 if TYPE_CHECKING:
-    from framekeep.filters import Filter
+    pass
 
 # A proposal that overlaps an object which somebody has looked at by so much is that object.
 SAME_IOU = 0.7
@@ -94,54 +91,21 @@ class SegmentsPart:
         }  # fmt: skip
         self._db.upsert(connection, segment_runs, [row])
 
-    def to_segment(
-        self, where: Filter | None, segmenter_id: str, *, again: bool = False, retry: bool = False
-    ) -> list[str]:
-        """Live media that match and are still to be segmented, by id.
-
-        Without `again`, those without a live segment on which this segmenter has not run yet;
-        where it failed before, only with `retry`.
-        """
-        query = sa.select(media.c.media_id).where(matching_condition(where))
-        if not again:
-            held = sa.exists().where(
-                segments.c.media_id == media.c.media_id, segments.c.state != REJECTED
-            )
-            ran = sa.exists().where(
-                segment_runs.c.media_id == media.c.media_id,
-                segment_runs.c.segmenter_id == segmenter_id,
-                *([segment_runs.c.state == "done"] if retry else []),
-            )
-            query = query.where(~held, ~ran)
-        with self._db.read() as connection:
-            return list(connection.scalars(query.order_by(media.c.media_id)))
-
-    def segment_problems(self, limit: int | None = None) -> list[Problem]:
-        """Live media without segments on which a segmenter failed, by path."""
-        path = (
-            sa.select(sa.func.min(files.c.path))
-            .where(files.c.media_id == segment_runs.c.media_id, files.c.state == LIVE)
-            .scalar_subquery()
-        )
-        held = sa.exists().where(
-            segments.c.media_id == segment_runs.c.media_id, segments.c.state != REJECTED
-        )
-        query = (
-            sa.select(path.label("path"), segment_runs.c.reason)
-            .join(media, media.c.media_id == segment_runs.c.media_id)
-            .where(segment_runs.c.state == "failed", media.c.state == LIVE, ~held)
-            .order_by("path", segment_runs.c.segmenter_id)
-            .limit(limit)
-        )
-        with self._db.read() as connection:
-            rows = connection.execute(query)
-            return [Problem(row.path, "failed", row.reason or "") for row in rows if row.path]
-
     def segments(self, ids: Sequence[str]) -> dict[str, Segment]:
         """What is known of these segments, rejected ones too; unknown ids are left out."""
         with self._db.read() as connection:
             found = read_segments(connection, segments.c.segment_id, ids)
         return {each.segment_id: each for each in found}
+
+    def owners(self, ids: Sequence[str]) -> dict[str, str]:
+        """The medium of each of these segments; unknown ids are left out."""
+        found: dict[str, str] = {}
+        with self._db.read() as connection:
+            for page in pages(ids):
+                query = sa.select(segments.c.segment_id, segments.c.media_id)
+                rows = connection.execute(query.where(segments.c.segment_id.in_(page)))
+                found.update((row.segment_id, row.media_id) for row in rows)
+        return found
 
     def segments_of(
         self, media_ids: Sequence[str], *, rejected: bool = False

@@ -72,15 +72,18 @@ class SelectPart:
 def matching_condition(
     where: Filter | None, of: Members = MEDIA, *, by_state: bool = False
 ) -> sa.ColumnElement[bool]:
-    """Live and matching. `by_state` lets the database begin with the index of live media."""
+    """Live and matching. `by_state` lets the database begin with the index of live media.
+
+    Objects that were rejected are there only for a filter that names them (`state:rejected`).
+    """
     if where is None:
         return of.live
-    from framekeep.store.where_sql import compile_filter
+    from framekeep.store.where_sql import asks_for, compile_filter
 
     # Nearly all media are live, so beginning with that index reads nearly everything: an
     # expression instead of the column keeps SQLite's planner from it.
     state = media.c.state if by_state else media.c.state.concat("")
-    live = state == LIVE
-    if of.of == "objects":
-        live = sa.and_(live, segments.c.state != REJECTED)
-    return sa.and_(live, compile_filter(where, datetime.now()))
+    conditions = [state == LIVE, compile_filter(where, datetime.now(), of.of)]
+    if of.of == "objects" and not asks_for(where, "state", REJECTED):
+        conditions.append(segments.c.state != REJECTED)
+    return sa.and_(*conditions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +14,16 @@ from framekeep.store.database import pages
 from framekeep.store.tables import annotation_table, classes, segments
 
 Row = Mapping[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NewSegment:
+    """One object to add to a medium, with its attributes' names and values."""
+
+    media_id: str
+    found: Proposal
+    attributes: tuple[tuple[str, str], ...] = ()
+
 
 _RECORD = sa.select(segments, classes.c.name.label("label")).join(
     classes, classes.c.class_id == segments.c.label_id, isouter=True

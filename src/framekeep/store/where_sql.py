@@ -6,14 +6,24 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from framekeep.filters import And, Compare, Filter, Not, Or, Period, number, period
-from framekeep.store.tables import LIVE, PathText, files, media, tags
+from framekeep.store.tables import (
+    LIVE,
+    REJECTED,
+    PathText,
+    annotation_table,
+    classes,
+    files,
+    media,
+    segments,
+    tags,
+)
 
 _ALIASES = {"jpg": "jpeg", "tif": "tiff", "heif": "heic"}
 _COLUMNS: dict[str, sa.Column[float]] = {
@@ -25,7 +35,15 @@ _COLUMNS: dict[str, sa.Column[float]] = {
     "brightness": media.c.brightness,
 }
 
+_OBJECT_COLUMNS: dict[str, sa.Column[float]] = {
+    "score": segments.c.score,
+    "area": segments.c.area_px,
+}
+# Values of a field of media that speak of objects.
+_OF_OBJECTS = {("has", "object"), ("has", "label")}
+
 Condition = sa.ColumnElement[bool]
+Of = Literal["media", "objects"]
 
 
 class _PathValue(PathText):
@@ -55,22 +73,38 @@ def _lowered_by_icu(element: _Lowered, compiler: SQLCompiler, **options: Any) ->
     return f'lower(({compiler.process(element.clauses, **options)}) COLLATE "und-x-icu")'
 
 
-def compile_filter(where: Filter, now: datetime) -> Condition:
-    """A condition on `media` that is true or false, never NULL; `now` is local, without a zone."""
+def compile_filter(where: Filter, now: datetime, of: Of = "media") -> Condition:
+    """A condition that is true or false, never NULL; `now` is local, without a zone.
+
+    `of` media it speaks of `media`, and what is asked of objects holds where a live object in the
+    medium fulfils it. `of` objects it speaks of `segments` joined to their `media`.
+    """
     match where:
         case And(parts):
-            return sa.and_(*(compile_filter(part, now) for part in parts))
+            return sa.and_(*(compile_filter(part, now, of) for part in parts))
         case Or(parts):
-            return sa.or_(*(compile_filter(part, now) for part in parts))
+            return sa.or_(*(compile_filter(part, now, of) for part in parts))
         case Not(inner):
-            return sa.not_(compile_filter(inner, now))
+            return sa.not_(compile_filter(inner, now, of))
         case Compare(field, op, value):
             if op == "!=":
-                return sa.not_(_compare(field, "=", value, now))
-            return _compare(field, op, value, now)
+                return sa.not_(_compare(field, "=", value, now, of))
+            return _compare(field, op, value, now, of)
 
 
-def _compare(field: str, op: str, value: str, now: datetime) -> Condition:
+def asks_for(where: Filter | None, field: str, value: str) -> bool:
+    """True where an expression names this value of this field anywhere."""
+    match where:
+        case And(parts) | Or(parts):
+            return any(asks_for(part, field, value) for part in parts)
+        case Not(inner):
+            return asks_for(inner, field, value)
+        case Compare():
+            return where.field == field and where.value.lower() == value
+    return False
+
+
+def _compare(field: str, op: str, value: str, now: datetime, of: Of) -> Condition:
     if field == "taken":
         return _in_period(media.c.taken_at_local, op, period(value, now))
     if field == "added":
@@ -78,7 +112,62 @@ def _compare(field: str, op: str, value: str, now: datetime) -> Condition:
         return _in_period(media.c.added_at, op, Period(_utc(span.start), _utc(span.end)))
     if field in _COLUMNS:
         return _ordered(_COLUMNS[field], op, number(field, value))
-    return _TEXTS[field](value)
+    if field in _TEXTS and (field, value.lower()) not in _OF_OBJECTS:
+        return _TEXTS[field](value)
+    condition = _object(field, op, value)
+    return condition if of == "objects" else _some_object(field, value, condition)
+
+
+def _object(field: str, op: str, value: str) -> Condition:
+    """What is asked of an object, as a condition on `segments`."""
+    match field:
+        case "score" | "area":
+            return _ordered(_OBJECT_COLUMNS[field], op, number(field, value))
+        case "state":
+            return segments.c.state == value.lower()
+        case "source":
+            return sa.func.coalesce(segments.c.label_source, "") == value.lower()
+        case "segmenter":
+            return _like(segments.c.segmenter_id, value, whole=_has_wildcard(value))
+        case "otag":
+            said = sa.select(annotation_table.c.segment_id).where(
+                annotation_table.c.kind == "tag",
+                annotation_table.c.segment_id.is_not(None),
+                _key_matches(annotation_table.c.key, value),
+            )
+            return segments.c.segment_id.in_(said)
+        case "label":
+            return sa.and_(segments.c.label_id.is_not(None), segments.c.label_id.in_(_named(value)))
+        case _:  # has-object, has-label
+            return segments.c.label_id.is_not(None) if value.lower() == "label" else sa.true()
+
+
+def _some_object(field: str, value: str, condition: Condition) -> Condition:
+    """Media with a live object that fulfils a condition, or that carry the label themselves."""
+    rejected = field == "state" and value.lower() == REJECTED
+    live = sa.true() if rejected else segments.c.state != REJECTED
+    held = media.c.media_id.in_(sa.select(segments.c.media_id).where(live, condition))
+    said = annotation_table.c
+    own = sa.select(said.media_id).where(said.kind == "label", said.segment_id.is_(None))
+    if field == "label":
+        own = own.where(said.class_id.in_(_named(value)))
+    elif field == "source":
+        own = own.where(said.source == value.lower())
+    elif (field, value.lower()) != ("has", "label"):
+        return held
+    return sa.or_(held, media.c.media_id.in_(own))
+
+
+def _named(value: str) -> sa.Select[tuple[int]]:
+    return sa.select(classes.c.class_id).where(_key_matches(classes.c.name_key, value))
+
+
+def _key_matches(column: sa.Column[str], value: str) -> Condition:
+    """Compare with a column that holds texts without regard to case."""
+    key = value.casefold()
+    if not _has_wildcard(value):
+        return column == _bound(key)
+    return column.like(_bound(_pattern(key)), escape="\\")
 
 
 def _utc(local: datetime) -> datetime:
@@ -119,10 +208,14 @@ def _ordered(column: sa.Column[float], op: str, value: float) -> Condition:
 
 def _like(column: sa.ColumnElement[str], value: str, *, whole: bool) -> Condition:
     """LIKE without regard to case; * and ? are the wildcards."""
-    escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    pattern = escaped.replace("*", "%").replace("?", "_")
+    pattern = _pattern(value)
     lowered = (pattern if whole else f"%{pattern}%").lower()
     return _Lowered(column).like(_bound(lowered), escape="\\")
+
+
+def _pattern(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return escaped.replace("*", "%").replace("?", "_")
 
 
 def _bound(value: str) -> sa.BindParameter[str]:

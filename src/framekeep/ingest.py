@@ -279,6 +279,7 @@ class _Ingest:
             before = previous.get(work.found.path)
             if work.media_id and before and before.media_id not in (None, work.media_id):
                 self.catalog.copy_tags(before.media_id, work.media_id)
+                self.catalog.copy_annotations(before.media_id, work.media_id)
         self.catalog.record_files([_record(work) for work in works], self.run_id)
         if works:
             self.catalog.bump_generation()

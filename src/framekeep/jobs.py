@@ -11,54 +11,21 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 from framekeep.errors import NotFoundError
+from framekeep.jobs_records import ACTIVE, JobKind, JobState, JobStatus, segmenting_title
 from framekeep.types import IngestCounts, Problem
 
-JobKind = Literal["add", "encoder", "pull", "repair"]
-JobStatus = Literal[
-    "waiting", "running", "paused", "stopping", "done", "failed", "cancelled", "interrupted"
-]
-ACTIVE: tuple[JobStatus, ...] = ("waiting", "running", "paused", "stopping")
+__all__ = ["ACTIVE", "JobKind", "JobState", "JobStatus", "Jobs"]
+
+
 KEPT_FAILURES = 500
 KEPT_ENDED = 20
 WORKER = "framekeep.jobs_worker"
-
-
-@dataclass(frozen=True, slots=True)
-class JobState:
-    """A job as it stands. `total` is None until it is known; times are UTC.
-
-    `failures` are the last 500 files that were not taken, files that are no photos included;
-    `failures_total` counts all of them.
-    """
-
-    job_id: str
-    kind: JobKind
-    title: str
-    status: JobStatus
-    created_at: datetime
-    done: int = 0
-    total: int | None = None
-    unit: Literal["files", "bytes"] = "files"
-    counts: IngestCounts = field(default_factory=IngestCounts)
-    rate_per_s: float = 0.0
-    time_left_s: float | None = None
-    current: str | None = None
-    failures: tuple[Problem, ...] = ()
-    failures_total: int = 0
-    message: str | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-
-    @property
-    def active(self) -> bool:
-        """True until the job has ended."""
-        return self.status in ACTIVE
 
 
 class Jobs:
@@ -95,8 +62,30 @@ class Jobs:
         order = {"name": name, "precision": precision}
         return self._enqueue("encoder", f"Reading every photo with {name}", order)
 
+    def segment(
+        self,
+        where: str | None = None,
+        segmenter: str | None = None,
+        again: bool = False,
+        *,
+        retry: bool = False,
+    ) -> str:
+        """Find the objects in photos; `where`, `again` and `retry` as for `Library.segment`."""
+        order = {"where": where, "segmenter": segmenter, "again": again, "retry": retry}
+        return self._enqueue("segment", segmenting_title(segmenter), order)
+
+    def export(self, options: dict[str, Any]) -> str:
+        """Write a dataset; `options` are those of `Library.export`, as JSON has them."""
+        order = {"options": _plain(options)}
+        return self._enqueue("export", f"Exporting to {Path(str(options['out'])).name}", order)
+
+    def import_dataset(self, options: dict[str, Any]) -> str:
+        """Take in a dataset; `options` are those of `Library.import_dataset`."""
+        order = {"options": _plain(options)}
+        return self._enqueue("import", f"Importing {Path(str(options['path'])).name}", order)
+
     def pull(self, model: str) -> str:
-        """Fetch an encoder's weights."""
+        """Fetch the weights of an encoder or a segmenter."""
         return self._enqueue("pull", f"Fetching {model}", {"name": model})
 
     def repair(self) -> str:
@@ -365,6 +354,12 @@ class Jobs:
             with contextlib.suppress(OSError):
                 file.unlink()
         self._save()
+
+
+def _plain(options: dict[str, Any]) -> dict[str, Any]:
+    """Options as they come out of JSON, paths as texts."""
+    plain: dict[str, Any] = json.loads(json.dumps(options, default=str))
+    return plain
 
 
 def _lives(pid: int) -> bool:

@@ -116,6 +116,9 @@ def _when_free(job: dict[str, Any], control: Control, teller: Teller) -> str | N
         "encoder": _encoder,
         "pull": _pull,
         "repair": _repair,
+        "segment": _segment,
+        "export": _export,
+        "import": _import,
     }
     while True:
         try:
@@ -141,6 +144,49 @@ def _add(job: dict[str, Any], settings: Settings, control: Control, teller: Tell
 def _encoder(job: dict[str, Any], settings: Settings, control: Control, teller: Teller) -> None:
     with _opened(job, settings, teller) as library:
         _follow(library.use_encoder(job["name"], job["precision"]), control, teller)
+
+
+def _segment(job: dict[str, Any], settings: Settings, control: Control, teller: Teller) -> None:
+    with _opened(job, settings, teller) as library:
+        events = library.segment(
+            job["where"], job["segmenter"], again=job["again"], retry=job["retry"]
+        )
+        _follow(events, control, teller)
+
+
+def _export(job: dict[str, Any], settings: Settings, control: Control, teller: Teller) -> str:
+    with _opened(job, settings, teller) as library:
+        last = _follow_dataset(library.export(**job["options"]), control, teller)
+    report = last.report
+    return (
+        f"{report.image_count:,} photos with {report.object_count:,} objects are in {report.out}."
+    )
+
+
+def _import(job: dict[str, Any], settings: Settings, control: Control, teller: Teller) -> str:
+    with _opened(job, settings, teller) as library:
+        last = _follow_dataset(library.import_dataset(**job["options"]), control, teller)
+    report = last.report
+    return f"{report.objects:,} objects in {report.images:,} photos were taken in."
+
+
+def _follow_dataset(events: Generator[Any, None, None], control: Control, teller: Teller) -> Any:
+    """Tell the events of an export or an import; gives the last one, which carries the report."""
+    event = None
+    with contextlib.closing(events):
+        for event in events:
+            if event.kind in ("left_out", "problem"):
+                reason = event.reason or ""
+                teller.tell("failure", path=event.path or "", state="failed", reason=reason)
+            teller.progress(
+                always=event.kind == "done",
+                done=event.done,
+                total=event.total or None,
+                unit="files",
+                current=event.path,
+            )
+            control.check()
+    return event
 
 
 def _follow(events: Generator[IngestEvent, None, None], control: Control, teller: Teller) -> None:

@@ -67,6 +67,9 @@ __all__ = [
     "xyxy_to_xywh",
 ]
 
+LONGEST_RING_PX = 5_000_000
+"""pycocotools keeps every step of a ring in memory, and does not ask whether there is enough."""
+
 Boxes = NDArray[np.float64]
 """(N, 4) float64: left, top, right, bottom along pixel edges."""
 
@@ -151,7 +154,8 @@ def non_max_suppression(boxes_xyxy: ArrayLike, scores: ArrayLike, iou: float) ->
 def encode_rings(rings: Sequence[ArrayLike], size_wh: tuple[int, int]) -> Mask:
     """What COCO's polygons cover: all rings (N, 2) together, drawn as pycocotools draws them.
 
-    Raises InputError for a ring of fewer than three points or with one that is no finite number.
+    Raises InputError for a ring of fewer than three points, with one that is no finite number, or
+    absurdly long.
     """
     from pycocotools import mask as coco
 
@@ -162,7 +166,10 @@ def encode_rings(rings: Sequence[ArrayLike], size_wh: tuple[int, int]) -> Mask:
         if len(points) < 3 or not np.isfinite(points).all():
             raise InputError("A polygon has at least three points, all of them finite numbers.")
         # Every pixel on the way to a point is counted, so none may lie far outside.
-        flat.append(np.clip(points, [-width, -height], [2 * width, 2 * height]).ravel().tolist())
+        near = np.clip(points, [-width, -height], [2 * width, 2 * height])
+        if np.abs(np.diff(near, axis=0, append=near[:1])).max(axis=1).sum() > LONGEST_RING_PX:
+            raise InputError(f"A polygon is at most {LONGEST_RING_PX:,} pixels long.")
+        flat.append(near.ravel().tolist())
     if not flat:
         return runs_to_mask([width * height], size_wh)
     merged = coco.merge(coco.frPyObjects(flat, height, width))

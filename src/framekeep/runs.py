@@ -58,7 +58,10 @@ def runs_to_mask(runs: ArrayLike, size_wh: tuple[int, int]) -> Mask:
 
     Raises InputError where they are not whole numbers from 0 on that fill the picture.
     """
-    values = np.asarray(runs)
+    try:
+        values = np.asarray(runs)
+    except ValueError as exc:
+        raise _broken(size_wh) from exc
     if values.ndim != 1 or values.dtype.kind not in "iu" or not values.size:
         raise _broken(size_wh)
     return _encoded(_checked(values.astype(np.int64), size_wh), size_wh)

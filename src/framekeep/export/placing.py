@@ -8,9 +8,10 @@ What a killed run leaves behind is cleared away, and a former dataset put back, 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -145,3 +146,25 @@ def _told(out: Path) -> Iterator[None]:
             f"The dataset cannot be written to {out}: {(exc.strerror or str(exc)).lower()} "
             f"({where})."
         ) from exc
+
+
+def foreign_file(folder: Path, known: Mapping[str, str | None]) -> str | None:
+    """A file in a folder that is not among those known, or has another SHA-256 (None: any)."""
+    for inner, _, names in os.walk(folder):
+        for name in sorted(names):
+            path = Path(inner) / name
+            place = path.relative_to(folder).as_posix()
+            if place not in known:
+                return place
+            wanted = known[place]
+            if wanted is not None and _digest(path) != wanted:
+                return place
+    return None
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""

@@ -23,6 +23,32 @@ class LeftOut:
     examples: tuple[str, ...] = ()
 
 
+class Tally:
+    """Counts what is left out, by reason, and remembers the first few of each by name."""
+
+    EXAMPLES = 20
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[Literal["image", "object"], str], int] = {}
+        self._examples: dict[tuple[Literal["image", "object"], str], list[str]] = {}
+
+    def add(self, what: Literal["image", "object"], reason: str, name: str) -> None:
+        """Count one that is left out."""
+        key = (what, reason)
+        self._counts[key] = self._counts.get(key, 0) + 1
+        examples = self._examples.setdefault(key, [])
+        if len(examples) < self.EXAMPLES and name not in examples:
+            examples.append(name)
+
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Everything counted so far, images first, the most frequent reason first."""
+        found = [
+            LeftOut(what, reason, count, tuple(self._examples[what, reason]))
+            for (what, reason), count in self._counts.items()
+        ]
+        return tuple(sorted(found, key=lambda each: (each.what, -each.count, each.reason)))
+
+
 @dataclass(frozen=True, slots=True)
 class ExportReport:
     """What a dataset holds.
@@ -86,15 +112,16 @@ class ExportPreview:
 class ImportReport:
     """What came out of a dataset that was read.
 
-    `images` counts those found in the library or added to it (`added` of them), `objects` what
-    was new, `unchanged` what was there already, `boxes` the objects among the new ones that were
-    boxes and became masks that fill them.
+    `images` counts those found in the library or added to it (`added` of them). Of the objects,
+    `objects` are new (`boxes` of them were boxes and became masks that fill them), `labelled` were
+    there and got a label, and `unchanged` were there as they are.
     """
 
     format: str
     images: int = 0
     added: int = 0
     objects: int = 0
+    labelled: int = 0
     unchanged: int = 0
     boxes: int = 0
     classes: Mapping[str, int] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from framekeep.store.catalog_classes import ClassesPart
 from framekeep.store.catalog_edits import EditsPart
 from framekeep.store.catalog_facets import FacetsPart
 from framekeep.store.catalog_files import FilesPart
+from framekeep.store.catalog_labels import LabelsPart
 from framekeep.store.catalog_media import MediaPart
 from framekeep.store.catalog_meta import MetaPart
 from framekeep.store.catalog_queue import QueuePart
@@ -35,6 +36,7 @@ class Catalog(
     SegmentsPart,
     EditsPart,
     ClassesPart,
+    LabelsPart,
     UndoPart,
     QueuePart,
     FacetsPart,

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     engine: Engine = "auto"
     precision: Precision = "fp32"
     device: Device = "auto"
+    sam_points: int | None = Field(default=None, ge=1, le=64)
+    sam_crops: int = Field(default=0, ge=0, le=3)
     vectors: str | None = None
     offline: bool = False
     max_pixels: int = Field(default=250_000_000, gt=0)

@@ -9,28 +9,24 @@ from typing import Any
 from framekeep.errors import FramekeepError, NotFoundError
 from framekeep.object_types import SegmenterInfo
 from framekeep.segmenters.base import Segmenter
+from framekeep.segmenters.models import kind_of, list_models
 from framekeep.settings import Settings
 
 DEFAULT = "starter"
 PREFERRED = "sam2.1-tiny"
 
-KNOWN_SEGMENTERS: dict[str, str] = {
+_MODULES = {
     "starter": "framekeep.segmenters.starter",
-    "sam-vit-b": "framekeep.segmenters.sam",
-    "sam-vit-l": "framekeep.segmenters.sam",
-    "sam-vit-h": "framekeep.segmenters.sam",
-    "sam2.1-tiny": "framekeep.segmenters.sam2",
-    "sam2.1-small": "framekeep.segmenters.sam2",
-    "sam2.1-base-plus": "framekeep.segmenters.sam2",
-    "sam2.1-large": "framekeep.segmenters.sam2",
+    "sam": "framekeep.segmenters.sam",
+    "sam2": "framekeep.segmenters.sam2",
 }
-"""Each name's module, imported when it is needed; it has `describe` and `load`, which both take
+"""Each kind's module, imported when it is needed; it has `describe` and `load`, which both take
 a name and the settings."""
 
 
-def names(settings: Settings) -> list[str]:  # noqa: ARG001 - own checkpoints lie in its folder
-    """The names of all segmenters that can be asked for, the shipped one first."""
-    return list(KNOWN_SEGMENTERS)
+def names(settings: Settings) -> list[str]:
+    """The names of all segmenters that can be asked for: the shipped one, SAM's, the user's own."""
+    return [DEFAULT, *(model.name for model in list_models(settings))]
 
 
 def describe(name: str, settings: Settings) -> SegmenterInfo:
@@ -64,7 +60,8 @@ def choose_default(settings: Settings) -> str:
 
 
 def _module(name: str, settings: Settings) -> Any:
-    if name not in KNOWN_SEGMENTERS:
+    kind = DEFAULT if name == DEFAULT else kind_of(name, settings)
+    if kind is None:
         known = ", ".join(names(settings))
         raise NotFoundError(f"There is no segmenter {name}: there are {known}.")
-    return importlib.import_module(KNOWN_SEGMENTERS[name])
+    return importlib.import_module(_MODULES[kind])

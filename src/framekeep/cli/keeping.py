@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -15,6 +16,8 @@ from framekeep.errors import InputError
 from framekeep.types import LibraryStatus
 
 SHOWN_SKIPPED = 20
+NO_OBJECTS = "no objects"
+"""The state, in words, of a photo on which a segmenter failed."""
 
 
 def status(library: LibraryOption = None, as_json: JsonOption = False) -> None:
@@ -36,6 +39,7 @@ def status_table(state: LibraryStatus) -> Table:
     rows = {
         "library": state.path,
         "photos": str(state.media),
+        **({"objects": str(state.objects)} if state.objects else {}),
         **{f"files {name}": str(number) for name, number in state.files.items()},
         "tags": str(state.tags),
         "on disk": f"{state.bytes_on_disk / 1e6:.1f} MB",
@@ -73,6 +77,9 @@ def problems(
 ) -> None:
     """List the files that are not searchable, with the reason for each.
 
+    Photos in which no objects could be looked for come as well: `framekeep segment --retry` tries
+    them again.
+
     Examples:
 
         framekeep problems
@@ -85,8 +92,9 @@ def problems(
             if not as_json:
                 report(counts, as_json=False)
         found = lib.problems(limit)
+        unsegmented = lib.segment_problems(limit)
     if as_json:
-        print_json(found)
+        print_json([*found, *({**asdict(each), "state": NO_OBJECTS} for each in unsegmented)])
         return
     table = Table(box=None, pad_edge=False)
     table.add_column("state")
@@ -95,9 +103,13 @@ def problems(
     # What was never a photo comes last, and not at length.
     photos = [problem for problem in found if problem.state != "skipped"]
     others = [problem for problem in found if problem.state == "skipped"]
-    for problem in [*photos, *others[:SHOWN_SKIPPED]]:
+    for problem in photos:
         table.add_row(problem.state, Text(problem.path), Text(problem.reason))
-    console.print(table if found else "No problems.")
+    for problem in unsegmented:
+        table.add_row(NO_OBJECTS, Text(problem.path), Text(problem.reason))
+    for problem in others[:SHOWN_SKIPPED]:
+        table.add_row(problem.state, Text(problem.path), Text(problem.reason))
+    console.print(table if found or unsegmented else "No problems.")
     if len(others) > SHOWN_SKIPPED:
         more = len(others) - SHOWN_SKIPPED
         console.print(f"And {more} more files that are no photos: --json lists all.")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from framekeep import __version__
-from framekeep.cli import adding, demo, keeping, library, models, searching, web
+from framekeep.cli import adding, demo, keeping, labels, library, models, objects, searching, web
 from framekeep.cli.common import GlobalOptions, say
 from framekeep.errors import FramekeepError, LibraryLockedError
 
@@ -51,6 +51,7 @@ def main(
 app.command()(demo.demo)
 app.command("app")(web.app)
 app.command()(adding.add)
+app.command()(objects.segment)
 app.command()(searching.search)
 app.command()(searching.similar)
 app.command()(searching.duplicates)
@@ -58,6 +59,10 @@ app.command()(keeping.status)
 app.command()(keeping.problems)
 app.command()(keeping.tag)
 app.command()(keeping.repair)
+app.command()(labels.objects)
+app.command()(labels.label)
+app.add_typer(labels.app, name="classes")
+app.command()(labels.undo)
 app.add_typer(models.app, name="models")
 app.command("export-list")(searching.export_list)
 app.add_typer(library.app, name="library")

@@ -15,8 +15,11 @@ def can_preview(console: Console) -> bool:
     return console.is_terminal and console.color_system == "truecolor" and console.width >= 80
 
 
-def preview(path: Path) -> Text:
-    """The picture in 24 x 8 cells, two pixels a cell; empty where it cannot be read."""
+def preview(path: Path, part: tuple[float, float, float, float] | None = None) -> Text:
+    """The picture in 24 x 8 cells, two pixels a cell; empty where it cannot be read.
+
+    `part` is left, top, right and bottom of what is shown, as shares of the picture.
+    """
     from PIL import Image
 
     from framekeep.errors import MediaError
@@ -24,11 +27,18 @@ def preview(path: Path) -> Text:
 
     try:
         rgb = read_photo(
-            str(path), min_side_px=64, max_pixels=250_000_000, max_bytes=1_000_000_000
+            str(path),
+            min_side_px=512 if part else 64,
+            max_pixels=250_000_000,
+            max_bytes=1_000_000_000,
         ).rgb
     except MediaError:
         return Text("")
     picture = Image.fromarray(rgb)
+    if part is not None:
+        edges = zip(part, 2 * picture.size, strict=True)
+        left, top, right, bottom = (round(share * pixels) for share, pixels in edges)
+        picture = picture.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
     picture.thumbnail((COLUMNS, ROWS * 2))
     text = Text()
     for y in range(0, picture.height - 1, 2):

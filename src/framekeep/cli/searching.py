@@ -24,6 +24,7 @@ from framekeep.cli.common import (
 )
 from framekeep.cli.preview import can_preview, preview
 from framekeep.errors import InputError
+from framekeep.object_types import Segment
 from framekeep.types import Hit
 
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many results.")]
@@ -44,6 +45,26 @@ NotOption = Annotated[
     list[str] | None,
     typer.Option("--not", metavar="TEXT", help="Steer away from this; may be repeated."),
 ]
+
+
+class SearchedFor(StrEnum):
+    """What a search finds."""
+
+    media = "media"
+    objects = "objects"
+    both = "both"
+
+
+OfOption = Annotated[
+    SearchedFor, typer.Option("--of", help="Find whole photos, objects in them, or both.")
+]
+
+
+class MemberKind(StrEnum):
+    """What is compared."""
+
+    media = "media"
+    objects = "objects"
 
 
 class DuplicateKind(StrEnum):
@@ -68,20 +89,23 @@ def search(
     image: ImagesOption = None,
     exclude: NotOption = None,
     where: WhereOption = None,
+    of: OfOption = SearchedFor.media,
     limit: LimitOption = 20,
     offset: OffsetOption = 0,
     paths: PathsOption = False,
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find photos by a sentence, by a picture, by both, or by a filter alone.
+    """Find photos, or objects in them, by a sentence, a picture, both, or a filter alone.
 
     Texts and pictures are mixed with equal weight; "TEXT::0.5" or FILE::0.5 gives one another
-    weight.
+    weight. Objects are there once `framekeep segment` has found them; --image takes their ids too.
 
     Examples:
 
         framekeep search "sunset over ocean"
+
+        framekeep search "a dog" --of objects --where "score>0.5"
 
         framekeep search "red car" --not "toy" --where "taken>=2024-05 and not format:png"
 
@@ -92,56 +116,92 @@ def search(
         raise InputError("Say what to look for: a text, --image FILE or --where EXPR.")
     with opened(library) as lib:
         _tell_cut(lib.texts_cut([value for value, _ in texts]))
-        hits = lib.search(texts, _weighted(image), _weighted(exclude), where, limit, offset)
+        hits = lib.search(
+            texts, _weighted(image), _weighted(exclude), where, limit, offset, of.value
+        )
+        if not hits and of is not SearchedFor.media and not lib.status().objects:
+            say("No objects have been looked for yet: run `framekeep segment` first.")
     show_hits(hits, as_json=as_json, paths=paths)
 
 
 def similar(
-    photo: Annotated[str, typer.Argument(help="A photo of the library: its path or media id.")],
+    photo: Annotated[
+        str | None, typer.Argument(help="A photo of the library: its path or media id.")
+    ] = None,
+    segment: Annotated[
+        str | None, typer.Option("--object", metavar="ID", help="An object: find those like it.")
+    ] = None,
     limit: LimitOption = 20,
     paths: PathsOption = False,
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find the photos most like one that is in the library.
+    """Find the photos most like one that is in the library, or the objects most like an object.
 
-    Example: framekeep similar ~/Pictures/cat.jpg --limit 5
+    Examples:
+
+        framekeep similar ~/Pictures/cat.jpg --limit 5
+
+        framekeep similar --object 0123456789abcdef0123456789abcdef
     """
+    if (photo is None) == (segment is None):
+        raise InputError("Name one photo, or one object with --object ID.")
     with opened(library) as lib:
-        hits = lib.similar(photo, limit)
+        hits = lib.similar(photo, limit) if photo else lib.similar_objects(segment or "", limit)
     show_hits(hits, as_json=as_json, paths=paths)
 
 
 def duplicates(
     kind: Annotated[
-        DuplicateKind,
+        DuplicateKind | None,
         typer.Option(
-            help="Same bytes, same look (resized, re-encoded), or same meaning (bursts, retakes)."
+            help="Same bytes, same look (resized, re-encoded), or same meaning (bursts, retakes). "
+            "Photos: identical, if not told; objects: semantic."
         ),
-    ] = DuplicateKind.identical,
+    ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(help="perceptual: bits that may differ; semantic: least cosine."),
     ] = None,
+    of: Annotated[
+        MemberKind, typer.Option("--of", help="Compare whole photos, or the objects in them.")
+    ] = MemberKind.media,
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List groups of photos that show the same, the best of each first. Nothing is deleted.
+    """List groups of photos or objects that show the same, the best of each first.
+
+    Nothing is deleted.
 
     Examples:
 
         framekeep duplicates
 
         framekeep duplicates --kind semantic --threshold 0.97 --json
+
+        framekeep duplicates --of objects
     """
+    objects = of is MemberKind.objects
+    chosen = kind or (DuplicateKind.semantic if objects else DuplicateKind.identical)
     with opened(library) as lib:
-        groups = lib.duplicates(kind.value, threshold)
+        groups = lib.duplicates(chosen.value, threshold, of.value)
+        hits = [lib.object_hits(group.media_ids) if objects else [] for group in groups]
     if as_json:
         print_json(groups)
         return
-    for number, group in enumerate(groups, 1):
-        console.print(f"{number}.", *(f"  {path}" for path in group.paths), sep="\n", markup=False)
-    console.print(f"{len(groups)} groups of {kind.value} duplicates.")
+    for number, (group, shown) in enumerate(zip(groups, hits, strict=True), 1):
+        lines = [f"  {_in_a_line(hit)}" for hit in shown] or [f"  {path}" for path in group.paths]
+        console.print(f"{number}.", *lines, sep="\n", markup=False, soft_wrap=True)
+    what = " among objects" if objects else ""
+    console.print(f"{len(groups)} groups of {chosen.value} duplicates{what}.")
+
+
+def _in_a_line(hit: Hit) -> str:
+    """An object with its photo, its label, its box and its id."""
+    segment = hit.segment
+    if segment is None:
+        return str(hit.path)
+    return f"{hit.path}  {segment.label or '-'}  {_box(segment)}  {segment.segment_id}"
 
 
 def export_list(
@@ -198,6 +258,7 @@ def _split_weight(value: str) -> tuple[str, float]:
 def hit_json(hit: Hit) -> dict[str, Any]:
     """A hit as JSON: path, score and id first, then what is known of the photo."""
     media = hit.media
+    found = {} if hit.segment is None else {"object": _object_json(hit.segment)}
     return {
         "path": str(hit.path),
         "score": hit.score,
@@ -211,7 +272,28 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "brightness": media.brightness,
         "tags": list(hit.tags),
         "other_paths": [str(path) for path in hit.other_paths],
+        **found,
     }
+
+
+def _object_json(segment: Segment) -> dict[str, Any]:
+    """An object as JSON, without its mask."""
+    return {
+        "segment_id": segment.segment_id,
+        "label": segment.label,
+        "label_source": segment.label_source,
+        "bbox_xyxy": list(segment.bbox_xyxy),
+        "area_px": segment.area_px,
+        "score": segment.score,
+        "state": segment.state,
+        "segmenter": segment.segmenter_id,
+        "tags": list(segment.tags),
+    }
+
+
+def _box(segment: Segment) -> str:
+    left, top, right, bottom = (round(edge) for edge in segment.bbox_xyxy)
+    return f"{left},{top} {right},{bottom}"
 
 
 def show_hits(hits: Sequence[Hit], *, as_json: bool = False, paths: bool = False) -> None:
@@ -237,13 +319,28 @@ def hits_table(hits: Sequence[Hit], *, previews: bool) -> Table:
     table.add_column("photo", overflow="fold")
     table.add_column("size", justify="right")
     table.add_column("taken")
+    objects = any(hit.segment for hit in hits)
+    for column in ("label", "box", "object") if objects else ():
+        table.add_column(column, overflow="fold")
     for hit in hits:
         score = "" if hit.score is None else f"{hit.score:.3f}"
         taken = f"{hit.media.taken_at_local:%Y-%m-%d}" if hit.media.taken_at_local else ""
         width, height = hit.media.size_wh
         cells: list[Any] = [score, _plain_cell(_short(hit.path)), f"{width}x{height}", taken]
-        table.add_row(*([preview(hit.path)] if previews else []), *cells)
+        if hit.segment is not None:
+            found = (hit.segment.label or "", _box(hit.segment), hit.segment.segment_id)
+            cells += map(_plain_cell, found)
+        table.add_row(*([_preview(hit)] if previews else []), *cells)
     return table
+
+
+def _preview(hit: Hit) -> Any:
+    """The photo small, or the box of the object in it."""
+    if hit.segment is None:
+        return preview(hit.path)
+    width, height = hit.media.size_wh
+    left, top, right, bottom = hit.segment.bbox_xyxy
+    return preview(hit.path, (left / width, top / height, right / width, bottom / height))
 
 
 def _short(path: Path) -> str:

@@ -174,12 +174,13 @@ class Annotating:
 
     # Classes
 
-    def classes(self) -> list[LabelClass]:
+    def classes(self, *, all_labels: bool = False) -> list[LabelClass]:
         """The classes by name, with the numbers of live objects and media that carry them.
 
-        Names that only a segmenter has used are none yet: see the facet "label" for those.
+        With `all_labels` also the names that only a segmenter has used; they can be renamed and
+        merged like classes.
         """
-        return self._catalog.classes()
+        return self._catalog.classes(all_labels=all_labels)
 
     def add_class(
         self, name: str, colour: str | None = None, *, author: str | None = None
@@ -243,6 +244,12 @@ class Annotating:
         ids = self._catalog.objects.select_ids(tree, limit, offset, order="doubt")
         found = self._catalog.segments(ids)
         return [found[segment_id] for segment_id in ids if segment_id in found]
+
+    def object_ids(self, where: str | None = None) -> list[str]:
+        """The ids of all live objects that match a filter, those of the newest photos first."""
+        from framekeep.filters import parse_filter
+
+        return self._catalog.objects.select_ids(parse_filter(where) if where else None)
 
     def next_unlabelled(self, after: str | None = None, where: str | None = None) -> str | None:
         """The next medium, newest first, that wants labels; None where none is left.

@@ -15,8 +15,10 @@ from framekeep.filters import parse_filter
 from framekeep.store.catalog import Catalog
 from framekeep.types import FacetValue
 from tests.helpers.catalog import file_of, item, media_ids
+from tests.helpers.segments import boxed
 
-KEYS = ["year", "format", "size", "orientation", "sharpness", "camera", "folder", "tag"]
+KEYS = ["year", "format", "size", "orientation", "sharpness", "camera", "folder", "tag",
+        "label", "objects"]  # fmt: skip
 CAMERAS = [
     None, "Nikon F3", "Nikon", "nikon f3", "F3", "Löwe 5", "LÖWE 5", "a*b", "what?", "=x", 'in"ch',
     "back\\slash", "50%_off", "and", "not", "(x)", "has-tag", " ", "İstanbul", "a_b",
@@ -27,10 +29,11 @@ FOLDERS = [
     "/photos/na\udce9ve", "/photos/a/b/c/d", "/x/tab\tname",
 ]  # fmt: skip
 TAGS = ["trip", "Trip", "t*p", "best of 2024", 'a "b"', "or", "ÄÖ", "äö", "100%", "tr_p"]
+LABELS = [None, "dog", "Hot dog", "d*g", "löwe", "a, b", "not"]
 ATOMS = [
     "format:jpeg", "taken>=2020", "not has-taken", "tag:trip", "folder:/photos/a", "pixels>=8mp",
     "orientation:portrait", "name:1", "has-camera", "sharpness<500", "camera:nikon", "bytes>0",
-    "kind:photo and not tag:or",
+    "kind:photo and not tag:or", "label:dog", "has-object", "not state:accepted", "score>0.5",
 ]  # fmt: skip
 
 
@@ -68,6 +71,15 @@ def filled(path: Path, seed: int, count: int = 60) -> Catalog:
         catalog.record_files(records, catalog.new_run())
     for tag in TAGS:
         catalog.add_tags(draw.sample(ids, draw.randrange(1, 20)), [tag])
+    for media_id in draw.sample(ids, count // 2):
+        size_wh = catalog.media([media_id])[media_id].size_wh
+        boxes = [(0, 0, 9, 9), (20, 20, 45, 60), (50, 50, 60, 60)][: draw.randrange(4)]
+        found = [boxed(box, draw.random(), draw.choice(LABELS), size_wh=size_wh) for box in boxes]
+        segments = catalog.put_segments(media_id, "cutter@1", found)
+        if segments and draw.random() < 0.7:
+            catalog.set_state(segments[:1], draw.choice(["accepted", "rejected"]), author="me")
+    for label in LABELS[1:]:
+        catalog.set_label(draw.sample(ids, 6), label, author="me")
     return catalog
 
 
@@ -122,6 +134,24 @@ def test_every_camera_folder_and_tag_of_live_media_is_offered(catalog: Catalog) 
     assert {v.label for v in facets["tag"]} == {tag for names in tags.values() for tag in names}
     folders = {Path(path).parent for places in paths.values() for path in places}
     assert len(facets["folder"]) == len(folders)
+
+
+def test_labels_of_people_and_models_on_media_and_their_objects_are_offered(empty: Catalog) -> None:
+    a, b, c = media_ids(3)
+    empty.put_media([item(i) for i in (a, b, c)])
+    empty.record_files([file_of(i) for i in (a, b, c)], empty.new_run())
+    _, second = empty.put_segments(
+        a, "s@1", [boxed((0, 0, 9, 9), label="dog"), boxed((20, 20, 90, 90), label="dog")]
+    )
+    (other,) = empty.put_segments(b, "s@1", [boxed((0, 0, 9, 9), label="cat")])
+    empty.set_label([second, c], "Dog", author="me")
+    facets = empty.facets(None)
+    assert [(v.label, v.count) for v in facets["label"]] == [("dog", 2), ("cat", 1)]
+    assert [(v.label, v.count) for v in facets["objects"]] == [
+        ("with objects", 2), ("to review", 2), ("no objects", 1),
+    ]  # fmt: skip
+    empty.set_state([other], "rejected", author="me")
+    assert [(v.label, v.count) for v in empty.facets(None)["label"]] == [("dog", 2)]
 
 
 def test_years_come_newest_first_and_no_date_last(catalog: Catalog) -> None:

@@ -13,7 +13,16 @@ import sqlalchemy as sa
 from framekeep.filters import And, Compare, Filter, parse_filter
 from framekeep.store.catalog_select import matching_condition
 from framekeep.store.database import Database
-from framekeep.store.tables import LIVE, files, media, tags
+from framekeep.store.tables import (
+    LIVE,
+    REJECTED,
+    annotation_table,
+    classes,
+    files,
+    media,
+    segments,
+    tags,
+)
 from framekeep.types import FacetValue, Month
 
 MOST_VALUES = 30
@@ -29,6 +38,11 @@ SHARPNESS = {
     "sharp": "sharpness>=2000",
 }
 """Of 500 everyday photos one in ten lies below 500, and half of them below 2,000."""
+OBJECTS = {
+    "with objects": "has-object",
+    "to review": "state:open",
+    "no objects": "not has-object",
+}
 _SIZE_STEPS = (2e6, 8e6, 20e6)
 _SHARPNESS_STEPS = (500, 2000)
 _SHOWN = {"heic": "HEIC", "raw": "camera raw"}
@@ -61,6 +75,8 @@ class FacetsPart:
             "camera": self._cameras(where),
             "folder": self._folders(where),
             "tag": self._tags(where),
+            "label": self._labels(where),
+            "objects": self._objects(where),
         }
 
     def months(self, where: Filter | None) -> list[Month]:
@@ -123,6 +139,38 @@ class FacetsPart:
             return found[tag] if spellings[tag.lower()] == 1 else None
 
         return self._texts("tag", _most(found), where, count)
+
+    def _labels(self, where: Filter | None) -> list[FacetValue]:
+        """Labels that media carry themselves or on a live object, people's and models' alike."""
+        said = annotation_table.c
+        of_objects = sa.select(segments.c.label_id.label("class_id"), segments.c.media_id).where(
+            segments.c.label_id.is_not(None), segments.c.state != REJECTED
+        )
+        of_media = sa.select(said.class_id, said.media_id).where(
+            said.kind == "label", said.segment_id.is_(None)
+        )
+        either = of_objects.union(of_media).subquery()
+        query = (
+            sa.select(classes.c.name, sa.func.count())
+            .select_from(classes)
+            .join(either, either.c.class_id == classes.c.class_id)
+            .join(media, media.c.media_id == either.c.media_id)
+            .where(matching_condition(where))
+            .group_by(classes.c.name)
+        )
+        with self._db.read() as connection:
+            found = {str(name): int(n) for name, n in connection.execute(query)}
+        return self._texts("label", _most(found), where, found.get)
+
+    def _objects(self, where: Filter | None) -> list[FacetValue]:
+        with self._db.read() as connection:
+            if not connection.scalar(sa.select(sa.exists().select_from(segments))):
+                return []
+        found = [
+            FacetValue(name, fragment, self._count(where, fragment))
+            for name, fragment in OBJECTS.items()
+        ]
+        return [value for value in found if value.count]
 
     def _folders(self, where: Filter | None) -> list[FacetValue]:
         joined = (

@@ -79,6 +79,11 @@ class Jobs:
         order = {"options": _plain(options)}
         return self._enqueue("export", f"Exporting to {Path(str(options['out'])).name}", order)
 
+    def export_again(self, manifest: str, out: str) -> str:
+        """Write the dataset of a manifest once more, to the folder `out`."""
+        order = {"options": {"manifest": manifest, "out": out}}
+        return self._enqueue("export", f"Exporting to {Path(out).name}", order)
+
     def import_dataset(self, options: dict[str, Any]) -> str:
         """Take in a dataset; `options` are those of `Library.import_dataset`."""
         order = {"options": _plain(options)}

@@ -156,7 +156,9 @@ def _segment(job: dict[str, Any], settings: Settings, control: Control, teller: 
 
 def _export(job: dict[str, Any], settings: Settings, control: Control, teller: Teller) -> str:
     with _opened(job, settings, teller) as library:
-        last = _follow_dataset(library.export(**job["options"]), control, teller)
+        again = "manifest" in job["options"]
+        events = (library.export_again if again else library.export)(**job["options"])
+        last = _follow_dataset(events, control, teller)
     report = last.report
     return (
         f"{report.image_count:,} photos with {report.object_count:,} objects are in {report.out}."

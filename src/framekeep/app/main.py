@@ -8,6 +8,7 @@ import streamlit as st
 
 from framekeep.app.state import context
 from framekeep.app.views.dialogs import OPEN, say_what_was_done
+from framekeep.app.views.edits import undo_bar
 from framekeep.app.views.frame import style
 from framekeep.app.views.sidebar import status
 from framekeep.app.views.sign_in import require_user, sign_out_button
@@ -23,6 +24,8 @@ pages = [
     st.Page("app_pages/search.py", title="Search", icon=":material/search:", default=True),
     st.Page("app_pages/add.py", title="Add", icon=":material/add_photo_alternate:"),
     st.Page("app_pages/library.py", title="Library", icon=":material/photo_library:"),
+    st.Page("app_pages/objects.py", title="Objects", icon=":material/category:"),
+    st.Page("app_pages/datasets.py", title="Datasets", icon=":material/dataset:"),
     st.Page("app_pages/statistics.py", title="Statistics", icon=":material/monitoring:"),
     st.Page("app_pages/settings.py", title="Settings", icon=":material/settings:"),
 ]
@@ -35,4 +38,5 @@ with st.sidebar:
     status()
     sign_out_button(context().parts)
 page.run()
+undo_bar()
 say_what_was_done()

@@ -68,6 +68,10 @@ class Context:
         """How many media match a filter, or are there at all."""
         return int(self.kept(("count", where), lambda: self.library.count(where or None)))
 
+    def objects(self) -> int:
+        """How many objects there are in all."""
+        return int(self.kept(("objects",), self.library.object_counts)["segments"])
+
     def warm(self) -> None:
         """Load the model, once, whoever asks first."""
         with self._model:

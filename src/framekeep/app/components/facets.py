@@ -18,6 +18,7 @@ TITLES = {
     "folder": "Folder",
     "tag": "Tags",
     "label": "Labels",
+    "objects": "Objects",
 }
 
 

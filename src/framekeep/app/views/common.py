@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from framekeep.app.query import SearchState, media_id_of, parse_params
+from framekeep.app.query import SearchState, media_id_of, object_id_of, parse_params
 from framekeep.app.state import context
 from framekeep.errors import FramekeepError
 
@@ -16,6 +16,9 @@ SEARCH_PAGE = "app_pages/search.py"
 ADD_PAGE = "app_pages/add.py"
 LIBRARY_PAGE = "app_pages/library.py"
 SETTINGS_PAGE = "app_pages/settings.py"
+OBJECTS_PAGE = "app_pages/objects.py"
+ANNOTATE_PAGE = "app_pages/annotate.py"
+DATASETS_PAGE = "app_pages/datasets.py"
 
 
 @contextmanager
@@ -111,13 +114,27 @@ def opened() -> str | None:
     return media_id_of(st.query_params.get("open"))
 
 
-def open_photo(media_id: str | None) -> None:
-    """Show one photo large, or (None) the photos again; the rest of the address stays."""
+def opened_object() -> str | None:
+    """The object that the address asks for, within the open photo."""
+    return object_id_of(st.query_params.get("object"))
+
+
+def open_photo(media_id: str | None, object_id: str | None = None) -> None:
+    """Show one photo large, or (None) the photos again; the rest of the address stays.
+
+    With `object_id`, that object of it stands out.
+    """
+    params = {name: st.query_params.get_all(name) for name in st.query_params}
+    left = (params.pop("object", None) or params.get("open") or [""])[0]
+    params.pop("open", None)
     if media_id is None:
-        st.session_state["focus"] = (st.query_params.get("open"), _count("focus_mark"))
-        st.query_params.pop("open", None)
+        st.session_state["focus"] = (left, _count("focus_mark"))
     else:
-        st.query_params["open"] = media_id
+        params["open"] = [media_id]
+        if object_id:
+            params["object"] = [object_id]
+    # At once, so that it is one step of the browser's history.
+    st.query_params.from_dict({name: v[0] if len(v) == 1 else v for name, v in params.items()})
 
 
 def focus_wish() -> tuple[str, int] | None:

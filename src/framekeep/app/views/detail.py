@@ -9,9 +9,19 @@ import streamlit as st
 from framekeep.app.components.viewer import viewer
 from framekeep.app.query import ImageTerm, SearchState
 from framekeep.app.state import context
-from framekeep.app.views.common import SEARCH_PAGE, facts, megabytes, open_photo, told
+from framekeep.app.views.common import (
+    SEARCH_PAGE,
+    counted,
+    facts,
+    megabytes,
+    open_photo,
+    opened_object,
+    told,
+)
 from framekeep.app.views.dialogs import split_tags
-from framekeep.app.views.results import chip, results
+from framekeep.app.views.edits import class_colours
+from framekeep.app.views.results import annotate, chip, results
+from framekeep.object_types import Segment
 from framekeep.types import Hit
 
 SIMILAR = 24
@@ -35,10 +45,26 @@ def detail(media_id: str, order: Sequence[str]) -> None:
         order[at + 1] if 0 <= at < len(order) - 1 else None,
     )
     place = f"{at + 1:,} of {len(order):,}" if at >= 0 else ""
-    event = viewer(media_id, name, str(hit.path), key="viewer", around=around, place=place)
-    if event:
+    objects = library.segments(hit)
+    event = viewer(
+        media_id,
+        name,
+        str(hit.path),
+        key="viewer",
+        around=around,
+        place=place,
+        size_wh=hit.media.size_wh,
+        objects=objects,
+        chosen=opened_object(),
+        colours=class_colours(),
+    )
+    if event and event.annotate:
+        annotate(media_id, opened_object())
+    elif event:
         open_photo(event.go)
         st.rerun()
+    if objects:
+        _objects(objects)
     left, right = st.columns([3, 2], gap="large")
     with left:
         _facts(hit)
@@ -53,6 +79,20 @@ def shown_name(hit: Hit) -> str:
     """The name a photo goes by: the one it was uploaded under, else its file's."""
     path = str(hit.path)
     return context().library.shown_names([path]).get(path, hit.path.name)
+
+
+def _objects(objects: Sequence[Segment]) -> None:
+    hits = context().library.object_hits([segment.segment_id for segment in objects])
+    st.subheader("Objects", anchor=False)
+    results(
+        hits,
+        key="objects_here",
+        about=f"**{counted(len(hits), 'object')}** in this photo, the largest first",
+        salt=f"objects {objects[0].media_id}",
+        label="Objects in this photo",
+        size="small",
+        near=True,
+    )
 
 
 def _facts(hit: Hit) -> None:

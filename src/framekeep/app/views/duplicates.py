@@ -1,19 +1,22 @@
-"""Duplicates: groups of photos that show the same, of which the best is kept."""
+"""Duplicates: groups of photos or objects that show the same, of which the best is kept."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from framekeep.app.components.gallery import hit_id
 from framekeep.app.state import Context, context
 from framekeep.app.views.common import counted, opened, table
 from framekeep.app.views.detail import detail
-from framekeep.app.views.results import results
+from framekeep.app.views.edits import OBJECT_ID_LENGTH, author, note_change, what_they_are
+from framekeep.app.views.results import hits_of, results
 from framekeep.types import DuplicateGroup
 
 KINDS = {
     "perceptual": "Look the same",
     "semantic": "Show the same",
     "identical": "Same content",
+    "objects": "Objects that show the same",
 }
 PAGE = 10
 TAG = "duplicate"
@@ -22,9 +25,13 @@ MOST_ROWS = 500
 
 def duplicate_groups(here: Context, kind: str) -> list[DuplicateGroup]:
     """The groups of one kind, as long as the library does not change."""
-    groups: list[DuplicateGroup] = here.kept(
-        ("duplicates", kind), lambda: here.library.duplicates(kind)
-    )
+
+    def made() -> list[DuplicateGroup]:
+        if kind == "objects":
+            return here.library.duplicates("semantic", of="objects")
+        return here.library.duplicates(kind)
+
+    groups: list[DuplicateGroup] = here.kept(("duplicates", kind), made)
     return groups
 
 
@@ -41,7 +48,7 @@ def duplicates() -> None:
     if kind == "identical":
         _identical(groups)
         return
-    hidden = set(here.library.ids_where(f"tag:{TAG}"))
+    hidden = _hidden(here, kind, groups)
     groups = [g for g in groups if len(set(g.media_ids) - hidden) > 1]
     photo = opened()
     if photo:
@@ -51,47 +58,66 @@ def duplicates() -> None:
     if not groups:
         st.success("No duplicates of this kind.", icon=":material/check_circle:")
         return
-    _summary(here, groups)
+    _summary(groups)
     pages = -(-len(groups) // PAGE)
     number = int(st.number_input("Page", 1, pages, 1, key="dup_page")) if pages > 1 else 1
     for at, group in enumerate(groups[(number - 1) * PAGE : number * PAGE]):
-        _group(here, group, f"{kind}_{number}_{at}")
+        _group(group, f"{kind}_{number}_{at}")
 
 
-def _summary(here: Context, groups: list[DuplicateGroup]) -> None:
-    extra = [media_id for group in groups for media_id in group.media_ids[1:]]
+def _hidden(here: Context, kind: str, groups: list[DuplicateGroup]) -> set[str]:
+    """The ids of what carries the tag already."""
+    if kind != "objects":
+        return set(here.library.ids_where(f"tag:{TAG}"))
+    ids = [some for group in groups for some in group.media_ids]
+    return {s.segment_id for s in here.library.segments_by_id(ids) if TAG in s.tags}
+
+
+def _set_aside(ids: list[str]) -> None:
+    """Tag what is beside the best ones."""
+    library = context().library
+    if ids and len(ids[0]) == OBJECT_ID_LENGTH:
+        library.tag_segments(ids, TAG, author=author())
+        note_change()
+    else:
+        library.tag(ids, add=TAG)
+        st.session_state["said"] = f"{counted(len(ids), 'photo')} tagged “{TAG}”."
+    st.rerun()
+
+
+def _summary(groups: list[DuplicateGroup]) -> None:
+    extra = [some for group in groups for some in group.media_ids[1:]]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"**{counted(len(groups), 'group')}**, {counted(len(extra), 'photo')} beside the best "
+            f"**{counted(len(groups), 'group')}**, {what_they_are(extra)} beside the best "
             f"ones. Keeping the best gives the others the tag “{TAG}”; no file is deleted.",
             width="stretch",
         )
         if st.button("Keep the best of all", icon=":material/done_all:"):
-            here.library.tag(extra, add=TAG)
-            st.session_state["said"] = f"{counted(len(extra), 'photo')} tagged “{TAG}”."
-            st.rerun()
+            _set_aside(extra)
 
 
-def _group(here: Context, group: DuplicateGroup, key: str) -> None:
-    hits = here.library.hits(list(group.media_ids))
+def _group(group: DuplicateGroup, key: str) -> None:
+    hits = hits_of(group.media_ids)
     if len(hits) < 2:
         return
     with st.container(border=True):
         best = hits[0]
-        width, height = best.media.size_wh
+        about = f"**{what_they_are([hit_id(hit) for hit in hits])}**; the best comes first"
+        if best.segment is None:
+            width, height = best.media.size_wh
+            about += f": {width} × {height} px"
         results(
             hits,
             key=f"dup_{key}",
-            about=f"**{counted(len(hits), 'photo')}**; the best comes first: {width} × {height} px",
+            about=about,
             salt=f"dup {key}",
-            label="Photos that show the same",
+            label="These show the same",
             size="small",
+            near=best.segment is not None,
         )
         if st.button("Keep the best", key=f"keep_{key}", icon=":material/check:"):
-            others = [hit.media_id for hit in hits[1:]]
-            here.library.tag(others, add=TAG)
-            st.session_state["said"] = f"{counted(len(others), 'photo')} tagged “{TAG}”."
-            st.rerun()
+            _set_aside([hit_id(hit) for hit in hits[1:]])
 
 
 def _identical(groups: list[DuplicateGroup]) -> None:

@@ -38,6 +38,17 @@ button[data-selected="true"] *, [data-testid="stSliderThumbValue"] * {
 .fk-facts dt { padding-right: 20px; font-weight: 600; }
 .fk-facts dd { overflow-wrap: anywhere; }
 [class*="st-key-"][class*="_bar"] { min-height: 44px; }
+.fk-swatch { display: inline-block; width: 18px; height: 18px; border-radius: 5px;
+  border: 1px solid #8886; vertical-align: middle; }
+.fk-samples { display: grid; gap: 8px;
+  grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); }
+.fk-samples img { width: 100%; height: 170px; object-fit: contain; border-radius: 6px;
+  background: #8882; display: block; }
+.st-key-undo { position: fixed; bottom: 20px; left: 50%; transform: translateX(-50%);
+  z-index: 999; width: max-content !important; max-width: calc(100vw - 24px);
+  padding: 6px 8px 6px 16px;
+  border-radius: 12px; background: light-dark(#ffffff, #22252b);
+  border: 1px solid light-dark(#d5d9df, #363a42); box-shadow: 0 6px 24px rgba(0, 0, 0, 0.28); }
 .st-key-chips { min-height: 42px; }
 @media (min-width: 900px) { [class*="st-key-"][class*="_bar"] { height: 44px; } }
 @media (max-width: 640px) {

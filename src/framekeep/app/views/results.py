@@ -1,4 +1,4 @@
-"""A gallery with its bar: count and size, or what to do with what is selected."""
+"""A gallery with its bar: what is shown and how, or what to do with what is selected."""
 
 from __future__ import annotations
 
@@ -9,24 +9,39 @@ import streamlit as st
 
 from framekeep.app.components.gallery import (
     GalleryEvent,
+    ObjectView,
     Section,
     gallery,
+    hit_id,
     revision,
     sent_selection,
 )
 from framekeep.app.query import SIZES, ImageTerm, SearchState
 from framekeep.app.state import context
 from framekeep.app.views.common import (
+    ANNOTATE_PAGE,
     SEARCH_PAGE,
-    counted,
     focus_wish,
     go,
     open_photo,
     plain,
     search_for,
+    told,
 )
-from framekeep.app.views.dialogs import tag_dialog
-from framekeep.types import Hit
+from framekeep.app.views.edits import (
+    UNDOABLE,
+    class_colours,
+    edit,
+    handle_quick_edits,
+    handled,
+    label_dialog,
+    let_go,
+    objects_among,
+    tag_dialog,
+    undo,
+    what_they_are,
+)
+from framekeep.types import Hit, SearchOf
 
 MOST_LIKE = 8
 
@@ -43,11 +58,14 @@ def results(
     sections: Sequence[Section] = (),
     escape: bool = False,
     resize: Callable[[], None] | None = None,
+    near: bool = False,
+    review: bool = False,
 ) -> None:
-    """Show photos with their bar, in which `resize` shows the choice of sizes.
+    """Show photos and objects with their bar, in which `resize` shows the choice of sizes.
 
     `more` is the number to show when the end is reached; `salt` tells views apart whose first
-    photos are the same.
+    photos are the same. With `near`, objects fill their tiles; with `review`, judging one by
+    keyboard moves on to the next.
     """
     hits, rev = _held(hits, key, salt)
     selected, mark = _selection(key, rev)
@@ -67,9 +85,13 @@ def results(
         names=names,
         escape=escape,
         pictures=key == "found",
+        objects=ObjectView(
+            near, review, class_colours(), handled(key), st.session_state.get(UNDOABLE) is not None
+        ),
+        on_edits=lambda: handle_quick_edits(key),
     )
     if event:
-        _act(event, more, salt)
+        _act(event, hits, more, salt, key)
 
 
 def shown(salt: str, at_first: int, most: int) -> int:
@@ -82,14 +104,25 @@ def _held(hits: Sequence[Hit], key: str, salt: str) -> tuple[Sequence[Hit], str]
 
     Otherwise photos that arrive meanwhile would take the selection away.
     """
-    rev = revision([hit.media_id for hit in hits], salt)
+    rev = revision([hit_id(hit) for hit in hits], salt)
     held = st.session_state.get(f"{key}_held")
     if held and held[0] == salt and held[1] != rev and _selection(key, held[1])[0]:
-        fresh = {hit.media_id: hit for hit in context().library.hits([h.media_id for h in held[2]])}
-        kept = [replace(fresh[h.media_id], score=h.score) for h in held[2] if h.media_id in fresh]
+        fresh = {hit_id(hit): hit for hit in hits_of([hit_id(h) for h in held[2]])}
+        kept = [replace(fresh[hit_id(h)], score=h.score) for h in held[2] if hit_id(h) in fresh]
         return kept, held[1]
     st.session_state[f"{key}_held"] = (salt, rev, list(hits))
     return hits, rev
+
+
+def hits_of(ids: Sequence[str]) -> list[Hit]:
+    """Photos and objects by their ids, in this order; those that are no more are left out."""
+    library = context().library
+    objects = objects_among(ids)
+    media = [some for some in ids if some not in set(objects)]
+    found = library.hits(media) if media else []
+    found += library.object_hits(objects) if objects else []
+    by_id = {hit_id(hit): hit for hit in found}
+    return [by_id[some] for some in ids if some in by_id]
 
 
 def _selection(key: str, rev: str) -> tuple[tuple[str, ...], int]:
@@ -97,10 +130,6 @@ def _selection(key: str, rev: str) -> tuple[tuple[str, ...], int]:
     mark = int(st.session_state.get(f"{key}_mark", 0))
     sent = sent_selection(st.session_state.get(key), rev, mark)
     return sent or (), mark
-
-
-def _let_go(key: str) -> None:
-    st.session_state[f"{key}_mark"] = int(st.session_state.get(f"{key}_mark", 0)) + 1
 
 
 def size_choice(state: SearchState) -> None:
@@ -119,6 +148,22 @@ def size_choice(state: SearchState) -> None:
         st.rerun()
 
 
+def near_choice(state: SearchState) -> None:
+    """Whether objects are shown in their photos or close up."""
+    words = {False: "In the photo", True: "Close up"}
+    chosen = st.segmented_control(
+        "How objects are shown",
+        [False, True],
+        default=state.near,
+        format_func=words.__getitem__,
+        key=f"near_{state.near}",
+        label_visibility="collapsed",
+    )
+    if chosen is not None and chosen != state.near:
+        go(replace(state, near=chosen), view=st.query_params.get("view", ""))
+        st.rerun()
+
+
 def _bar(
     hits: Sequence[Hit],
     selected: Sequence[str],
@@ -134,48 +179,97 @@ def _bar(
             if resize:
                 resize()
             return
-        st.markdown(f"**{counted(len(selected), 'photo')} selected**", width="stretch")
-        if st.button("Tag", icon=":material/sell:", key=f"{key}_tag"):
+        st.markdown(f"**{what_they_are(selected)} selected**", width="stretch")
+        if st.button("Label", icon=":material/label:", key=f"{key}_label", help="l"):
+            label_dialog(selected, key)
+        if objects_among(selected):
+            _judging(selected, key)
+        if st.button("Tag", icon=":material/sell:", key=f"{key}_tag", help="t"):
             tag_dialog(selected)
-        if st.button("More like these", icon=":material/image_search:", key=f"{key}_like"):
-            _search_like([ImageTerm("media", media_id) for media_id in selected])
-        paths = "\n".join(str(hit.path) for hit in hits if hit.media_id in set(selected)) + "\n"
-        st.download_button(
-            "List of paths",
-            paths,
-            "framekeep-selection.txt",
-            icon=":material/list:",
-            key=f"{key}_paths",
-            on_click="ignore",
-        )
+        _elsewhere(hits, selected, key)
         if st.button("Let go", icon=":material/close:", key=f"{key}_none", help="Escape"):
-            _let_go(key)
+            let_go(key)
             st.rerun()
 
 
-def _act(event: GalleryEvent, more: int | None, salt: str) -> None:
-    if event.what == "open" and event.ids:
-        open_photo(event.ids[0])
-        st.rerun()
-    elif event.what == "more" and more is not None:
+def _judging(selected: Sequence[str], key: str) -> None:
+    """Accept or reject the objects that are selected."""
+    for what, icon in (("accept", ":material/check:"), ("reject", ":material/block:")):
+        if st.button(what.capitalize(), icon=icon, key=f"{key}_{what}", help=what[0]):
+            with told():
+                edit(what, selected)
+                let_go(key)
+                st.rerun()
+
+
+def _elsewhere(hits: Sequence[Hit], selected: Sequence[str], key: str) -> None:
+    """What takes the selection elsewhere: a search for more like it, a list of paths."""
+    if st.button("More like these", icon=":material/image_search:", key=f"{key}_like"):
+        _search_like(selected)
+    chosen = set(selected)
+    paths = dict.fromkeys(str(hit.path) for hit in hits if hit_id(hit) in chosen)
+    st.download_button(
+        "List of paths",
+        "\n".join(paths) + "\n",
+        "framekeep-selection.txt",
+        icon=":material/list:",
+        key=f"{key}_paths",
+        on_click="ignore",
+    )
+
+
+def _act(event: GalleryEvent, hits: Sequence[Hit], more: int | None, salt: str, key: str) -> None:
+    if event.what == "more" and more is not None:
         st.session_state[f"shown:{salt}"] = more
         st.rerun()
-    elif event.what == "tag" and event.ids:
-        tag_dialog(event.ids)
-    elif event.what == "like":
-        _search_like([ImageTerm("media", media_id) for media_id in event.ids])
-    elif event.what == "duplicates" and event.ids:
-        st.switch_page(SEARCH_PAGE, query_params={"copies": event.ids[0]})
-    elif event.what == "picture" and event.ids:
-        _search_like([ImageTerm("image", event.ids[0])])
     elif event.what == "leave":
         open_photo(None)
         st.rerun()
+    elif event.what == "undo":
+        with told():
+            undo()
+            st.rerun()
+    elif event.ids:
+        _act_on(event, hits, key)
 
 
-def _search_like(images: Sequence[ImageTerm]) -> None:
+def _act_on(event: GalleryEvent, hits: Sequence[Hit], key: str) -> None:
+    first = event.ids[0]
+    media_id = next((hit.media_id for hit in hits if hit_id(hit) == first), first)
+    object_id = first if objects_among([first]) else None
+    if event.what == "open":
+        open_photo(media_id, object_id)
+        st.rerun()
+    elif event.what == "tag":
+        tag_dialog(event.ids)
+    elif event.what == "label":
+        label_dialog(event.ids, key)
+    elif event.what == "like":
+        _search_like(event.ids)
+    elif event.what == "duplicates":
+        st.switch_page(SEARCH_PAGE, query_params={"copies": first})
+    elif event.what == "annotate":
+        annotate(media_id, object_id)
+    elif event.what == "picture":
+        _search_with([ImageTerm("image", first)])
+
+
+def annotate(media_id: str, object_id: str | None = None) -> None:
+    """Go to where outlines are drawn and corrected."""
+    params = {"open": media_id, **({"object": object_id} if object_id else {})}
+    st.switch_page(ANNOTATE_PAGE, query_params=params)
+
+
+def _search_like(ids: Sequence[str]) -> None:
+    """Search for more like these; for objects where all of them are."""
+    objects = set(objects_among(ids))
+    images = [ImageTerm("segment" if some in objects else "media", some) for some in ids]
+    _search_with(images, "objects" if len(objects) == len(ids) else "media")
+
+
+def _search_with(images: Sequence[ImageTerm], of: SearchOf = "media") -> None:
     """Search with these pictures, on the search page."""
-    state = SearchState(images=tuple(images)[:MOST_LIKE])
+    state = SearchState(images=tuple(images)[:MOST_LIKE], of=of)
     if st.session_state.get("page") == "search":
         search_for(state)
         st.rerun()

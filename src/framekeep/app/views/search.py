@@ -7,18 +7,38 @@ from dataclasses import replace
 import streamlit as st
 
 from framekeep.app.components.dropzone import picture_drop
-from framekeep.app.query import MOST, PAGE, ImageTerm, SearchState, parse_away, parse_params
+from framekeep.app.query import (
+    KINDS_OF,
+    MOST,
+    PAGE,
+    ImageTerm,
+    SearchState,
+    parse_away,
+    parse_params,
+)
 from framekeep.app.state import Context, context
-from framekeep.app.views.common import counted, current_search, go, opened, plain, search_for, told
+from framekeep.app.views.common import (
+    DATASETS_PAGE,
+    OBJECTS_PAGE,
+    counted,
+    current_search,
+    go,
+    opened,
+    plain,
+    search_for,
+    told,
+)
 from framekeep.app.views.detail import detail
 from framekeep.app.views.dialogs import save_dialog
 from framekeep.app.views.duplicates import duplicate_groups
-from framekeep.app.views.results import chip, results, shown, size_choice
+from framekeep.app.views.results import chip, hits_of, near_choice, results, shown, size_choice
 from framekeep.app.views.sidebar import filters, nothing_yet
 from framekeep.errors import FramekeepError
 from framekeep.types import Hit
 
 COPIES = "copies"
+WORDS_OF = {"media": "Photos", "objects": "Objects", "both": "Both"}
+NOUNS_OF = {"media": "photo", "objects": "object", "both": "photo or object"}
 
 
 def page() -> None:
@@ -206,18 +226,19 @@ def _go_on(state: SearchState) -> None:
 
 
 def run_search(here: Context, state: SearchState, limit: int) -> list[Hit]:
-    """The hits of a search, or the newest photos that match where nothing is ranked."""
+    """The hits of a search, or the newest that match where nothing is ranked."""
 
     def search() -> list[Hit]:
         images = [
-            (term.ref if term.kind == "media" else here.parts.queries.path(term.ref), term.weight)
+            (here.parts.queries.path(term.ref) if term.kind == "image" else term.ref, term.weight)
             for term in state.images
         ]
         text = [(state.text, state.text_weight)] if state.text else None
         where = state.condition or None
 
         def found() -> list[Hit]:
-            return here.library.search(text, images or None, list(state.away) or None, where, limit)
+            away = list(state.away) or None
+            return here.library.search(text, images or None, away, where, limit, of=state.of)
 
         return here.timed(found) if state.ranked else found()
 
@@ -233,10 +254,10 @@ def _found(here: Context, state: SearchState) -> None:
         return
     photo = opened()
     if photo:
-        detail(photo, [hit.media_id for hit in hits])
+        detail(photo, list(dict.fromkeys(hit.media_id for hit in hits)))
         return
     if not hits:
-        _no_result(state)
+        _no_result(here, state)
         return
     more = min(MOST, limit + state.limit) if len(hits) == limit < MOST else None
     results(
@@ -244,11 +265,41 @@ def _found(here: Context, state: SearchState) -> None:
         key="found",
         about=_about(here, state, hits, limit),
         salt=salt,
-        label="Results" if state.ranked else "Newest photos",
+        label="Results" if state.ranked else f"Newest {WORDS_OF[state.of].lower()}",
         size=state.size,
         more=more,
-        resize=lambda: size_choice(state),
+        resize=lambda: _choices(state),
+        near=state.near,
     )
+
+
+def _choices(state: SearchState) -> None:
+    """What is searched for and how it is shown, at the right of the results' bar."""
+    of_choice(state)
+    if state.of != "media":
+        near_choice(state)
+        if st.button(
+            "Dataset",
+            icon=":material/dataset:",
+            key="to_dataset",
+            help="Export what this search finds as a dataset",
+        ):
+            st.switch_page(DATASETS_PAGE, query_params=replace(state, limit=PAGE).to_params())
+    size_choice(state)
+
+
+def of_choice(state: SearchState) -> None:
+    """Whether photos, objects or both are searched for."""
+    chosen = st.segmented_control(
+        "What to search for",
+        KINDS_OF,
+        default=state.of,
+        format_func=WORDS_OF.__getitem__,
+        key=f"of_{state.of}",
+        label_visibility="collapsed",
+    )
+    if chosen and chosen != state.of:
+        _go_on(replace(state, of=chosen, limit=PAGE))
 
 
 def _searched(here: Context, state: SearchState, limit: int) -> list[Hit] | None:
@@ -267,52 +318,74 @@ def _in_page(message: str) -> str:
 
 
 def _about(here: Context, state: SearchState, hits: list[Hit], limit: int) -> str:
-    if not state.ranked:
-        total = here.count(state.condition)
-        return f"**{counted(total, 'photo')}**, newest first"
+    order = "best first" if state.ranked else "newest first"
+    if not state.ranked and state.of == "media":
+        return f"**{counted(here.count(state.condition), 'photo')}**, {order}"
     if len(hits) < limit:
-        return f"**{counted(len(hits), 'photo')}**, best first"
-    return f"**The best {len(hits):,}**, best first"
+        one = NOUNS_OF[state.of]
+        many = "photos and objects" if state.of == "both" else f"{one}s"
+        return f"**{counted(len(hits), one, many)}**, {order}"
+    return f"**The {'best' if state.ranked else 'newest'} {len(hits):,}**"
 
 
-def _no_result(state: SearchState) -> None:
-    st.info("No photo matches these filters.", icon=":material/search_off:")
-    if state.condition and st.button("Search without filters", type="primary"):
-        _go_on(replace(state, where="", facets=()))
+def _no_result(here: Context, state: SearchState) -> None:
+    if state.of != "media" and not here.objects():
+        st.info("No objects have been found in your photos yet.", icon=":material/category:")
+        st.page_link(OBJECTS_PAGE, label="Find objects", icon=":material/category:")
+        of_choice(state)
+        return
+    st.info(f"No {NOUNS_OF[state.of]} matches these filters.", icon=":material/search_off:")
+    with st.container(horizontal=True):
+        if state.condition and st.button("Search without filters", type="primary"):
+            _go_on(replace(state, where="", facets=()))
+        of_choice(state)
 
 
-def _copies(media_id: str) -> None:
-    """Photos that show the same as one."""
+def _copies(hit_id: str) -> None:
+    """Photos that show the same as one, or objects that show the same as one."""
     here = context()
     if st.button("Back to the search", icon=":material/arrow_back:"):
         go(current_search())
         st.rerun()
     photo = opened()
     with told():
-        original = here.library.hits([media_id])
+        original = hits_of([hit_id])
         if not original:
-            st.info("This photo is no longer in the library.")
+            st.info("This is no longer in the library.")
             return
-        ids = here.kept(("copies", media_id), lambda: _same(here, media_id))
-        hits = here.library.hits([media_id, *ids])
+        ids = here.kept(("copies", hit_id), lambda: _same(here, original[0]))
+        hits = hits_of([hit_id, *ids])
         if photo:
-            detail(photo, [hit.media_id for hit in hits])
+            detail(photo, list(dict.fromkeys(hit.media_id for hit in hits)))
             return
-        files = 1 + len(original[0].other_paths)
-        about = (
-            f"**{counted(len(ids), 'other photo')}** like it"
-            if ids
-            else "No other photo shows the same"
+        results(
+            hits,
+            key="copies",
+            about=_about_copies(original[0], len(ids)),
+            salt=f"copies {hit_id}",
+            label="Duplicates",
+            near=original[0].segment is not None,
         )
-        if files > 1:
-            about += f"; its own content lies in {files} places"
-        results(hits, key="copies", about=about, salt=f"copies {media_id}", label="Duplicates")
 
 
-def _same(here: Context, media_id: str) -> list[str]:
+def _about_copies(original: Hit, number: int) -> str:
+    noun = "object" if original.segment else "photo"
+    about = (
+        f"**{counted(number, f'other {noun}')}** like it"
+        if number
+        else f"No other {noun} shows the same"
+    )
+    files = 1 + len(original.other_paths)
+    if files > 1 and not original.segment:
+        about += f"; its own content lies in {files} places"
+    return about
+
+
+def _same(here: Context, original: Hit) -> list[str]:
     found: list[str] = []
-    for kind in ("perceptual", "semantic"):
+    wanted = original.segment.segment_id if original.segment else original.media_id
+    for kind in ("objects",) if original.segment else ("perceptual", "semantic"):
         for group in duplicate_groups(here, kind):
-            if media_id in group.media_ids:
+            if wanted in group.media_ids:
                 found += group.media_ids
-    return [other for other in dict.fromkeys(found) if other != media_id]
+    return [other for other in dict.fromkeys(found) if other != wanted]

@@ -13,6 +13,7 @@ from framekeep.app.views.work import job_card
 from framekeep.errors import FramekeepError
 from framekeep.modelling import ModelStatus, list_models
 
+SEGMENTER = "segmenter"
 CLEAR_WORDS = "clear the library"
 STRENGTH = {
     "starter": "Ships with framekeep and works with no network. Knows what a thousand everyday "
@@ -47,6 +48,8 @@ def _encoders() -> None:
     )
     _encoder_work()
     for model in list_models(here.settings):
+        if model.kind == SEGMENTER:
+            continue  # the Objects page has those
         _encoder(here, model, current=model.name == info.name)
 
 

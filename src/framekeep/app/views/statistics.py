@@ -13,11 +13,18 @@ from framekeep.app.query import SearchState
 from framekeep.app.state import Context, context
 from framekeep.app.views.common import counted, facts, megabytes, opened, told
 from framekeep.app.views.detail import detail
+from framekeep.app.views.edits import class_colours
 from framekeep.app.views.results import results
 from framekeep.app.views.sidebar import mode, nothing_yet
 from framekeep.types import FacetValue, LibraryStatus
 
-TITLES = {"year": "Years", "format": "Formats", "camera": "Cameras", "size": "Sizes"}
+TITLES = {
+    "year": "Years",
+    "format": "Formats",
+    "camera": "Cameras",
+    "size": "Sizes",
+    "label": "Labels",
+}
 
 
 def page() -> None:
@@ -41,11 +48,15 @@ def page() -> None:
 
 def _counts(here: Context, status: LibraryStatus) -> None:
     info = here.library.info
+    objects = here.kept(("object_counts",), here.library.object_counts)
     problems = sum(status.files.get(state, 0) for state in ("failed", "skipped", "missing"))
     with st.grid("auto", min_column_width=140):
         st.metric("Photos", f"{status.media:,}", border=True)
         st.metric("Files", f"{status.files.get('indexed', 0):,}", border=True)
         st.metric("Tags", f"{status.tags:,}", border=True)
+        st.metric("Objects", f"{objects['segments']:,}", border=True)
+        st.metric("Labelled objects", f"{objects['labelled']:,}", border=True)
+        st.metric("Classes", f"{len(class_colours()):,}", border=True)
         st.metric("Problems", f"{problems:,}", border=True)
         st.metric("Library on disk", megabytes(status.bytes_on_disk), border=True)
         st.metric("Dimensions", f"{info.dim}", border=True)

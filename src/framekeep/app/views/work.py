@@ -59,6 +59,15 @@ def ended_text(job: JobState) -> str:
     return " · ".join([*parts, *([job.message] if job.message else [])])
 
 
+@st.fragment(run_every=1.0)
+def kind_of_work(*kinds: str) -> None:
+    """The jobs of these kinds, newest first; looked at anew every second."""
+    with told():
+        for job in context().jobs.states():
+            if job.kind in kinds:
+                job_card(job)
+
+
 def job_card(job: JobState) -> None:
     """One job: its bar and buttons while it runs, its end afterwards, and what failed."""
     with st.container(border=True, key=f"job_{job.job_id}"):

@@ -1,0 +1,100 @@
+"""The review queue: the most doubtful objects first, judged by keyboard in batches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from framekeep.app.components.gallery import hit_id
+from framekeep.app.query import SearchState
+from framekeep.app.state import Context
+from framekeep.app.views.common import OBJECTS_PAGE, current_search, go, opened, plain
+from framekeep.app.views.detail import detail
+from framekeep.app.views.edits import class_colours
+from framekeep.app.views.results import hits_of, near_choice, results, size_choice
+
+BATCH = 40
+BATCH_KEY = "review_batch"
+
+
+def review(here: Context) -> None:
+    """A batch of the queue. It stays as it is until all of it is judged or the next is asked for,
+    so that nothing moves away under the keys.
+    """
+    state = current_search()
+    hits = hits_of(_batch(here, state.condition))
+    photo = opened()
+    if photo:
+        detail(photo, list(dict.fromkeys(hit.media_id for hit in hits)))
+        return
+    if not hits:
+        _done(state)
+        return
+    left = [hit for hit in hits if hit.segment and hit.segment.state == "open"]
+    if not left:
+        _next(state, "The whole batch is judged.")
+    _legend()
+    results(
+        hits,
+        key="review",
+        about=f"**{len(left):,} of {len(hits):,} left** in this batch, the most doubtful first",
+        salt=f"review {state.condition} {hit_id(hits[0])}",
+        label="Objects to look over",
+        size=state.size,
+        near=state.near,
+        review=True,
+        resize=lambda: _choices(state),
+    )
+
+
+def _batch(here: Context, where: str) -> list[str]:
+    kept = st.session_state.get(BATCH_KEY)
+    if kept and kept[0] == where and kept[1]:
+        return list(kept[1])
+    found = here.library.review(limit=BATCH, where=where or None)
+    ids = [segment.segment_id for segment in found if segment.state == "open"]
+    st.session_state[BATCH_KEY] = (where, ids)
+    return ids
+
+
+def _choices(state: SearchState) -> None:
+    if st.button("Next batch", icon=":material/skip_next:", key="review_next"):
+        _go_on()
+    near_choice(state)
+    size_choice(state)
+
+
+def _next(state: SearchState, sentence: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.success(sentence, icon=":material/check_circle:")
+        if st.button("Go on", type="primary", icon=":material/skip_next:", key="review_on"):
+            _go_on()
+        if state.condition and st.button("Review all objects", key="review_all"):
+            go(replace(SearchState(), size=state.size, near=state.near), view="review")
+            st.rerun()
+
+
+def _go_on() -> None:
+    st.session_state.pop(BATCH_KEY, None)
+    st.rerun()
+
+
+def _done(state: SearchState) -> None:
+    st.success("Nothing is left to look over.", icon=":material/check_circle:")
+    with st.container(horizontal=True):
+        if st.button("Look again", icon=":material/refresh:", key="review_again"):
+            _go_on()
+        if state.condition and st.button("Review all objects", key="review_all"):
+            go(SearchState(), view="review")
+            st.rerun()
+    st.page_link(OBJECTS_PAGE, label="Find objects in more photos", icon=":material/category:")
+
+
+def _legend() -> None:
+    """The keys, with the classes that digits stand for."""
+    digits = [
+        f"**{number}** {plain(name)}" for number, name in enumerate(list(class_colours())[:9], 1)
+    ]
+    keys = ["**a** accept", "**r** reject", "**l** label", "**e** correct the outline"]
+    st.caption(" · ".join([*keys, *digits]))

@@ -40,11 +40,19 @@ class Cropper:
 
     def crop(self, mask: BoolMask) -> RgbImage:
         """One object, (h, w, 3) uint8; see `crop_object`."""
+        return self._composed(mask, self.box(mask))
+
+    def whole(self, mask: BoolMask) -> RgbImage:
+        """The whole picture, (H, W, 3) uint8, with everything around the object as in a crop."""
+        height, width = self._image.shape[:2]
+        return self._composed(mask, (0, 0, width, height))
+
+    def _composed(self, mask: BoolMask, box: Ltrb) -> RgbImage:
         if mask.shape != self._image.shape[:2] or mask.dtype != np.bool_:
             raise InputError(
                 f"A mask of shape {mask.shape} does not fit a picture of {self._image.shape[:2]}."
             )
-        left, top, right, bottom = box = self.box(mask)
+        left, top, right, bottom = box
         whole: RgbImage = self._image[top:bottom, left:right]
         if self._settings.mode == "none":
             return whole.copy()

@@ -1,20 +1,24 @@
 """The first version's API, adapted to today's encoder and store; no logic of its own.
 
-Documented imports, from a checkout: ``from src.models.model_manager import ModelManager`` and
-``from src.database.vector_db import VectorDatabase``.
+Documented imports, from a checkout: ``from src.models.model_manager import ModelManager``,
+``from src.database.vector_db import VectorDatabase`` and
+``from src.processing.segment_extractor import SegmentExtractor``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from framekeep.cropping import Cropper
 from framekeep.encoders import registry
 from framekeep.errors import IndexUnavailableError, InputError, WeightsError
+from framekeep.object_types import BoolMask, BoxXyxy, CropSettings
 from framekeep.settings import load_settings, no_telemetry
 from framekeep.store.chroma import ChromaStore
 from framekeep.store.lock import WriterLock
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from framekeep.encoders.base import Encoder
+    from framekeep.segmenters.base import Segmenter
 
 DEFAULT_MODEL = "clip-vit-b-32"
 Metadata = Mapping[str, str | int | float | bool]
@@ -80,9 +85,103 @@ def _rgb(image: Image | RgbImage) -> RgbImage:
     from PIL import Image, ImageOps
 
     if not isinstance(image, Image.Image):
-        raise InputError(f"encode takes a Pillow image, not {type(image).__name__}.")
+        raise InputError(f"A picture is a Pillow image here, not {type(image).__name__}.")
     upright = ImageOps.exif_transpose(image)
     return np.asarray(upright.convert("RGB"))
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractedSegment:
+    """One object of a picture: its mask (height, width) bool, the mask's box, area and score.
+
+    `score` is the segmenter's confidence, 0..1; `label` what it takes the object for, if it can.
+    """
+
+    mask: BoolMask
+    bbox_xyxy: BoxXyxy
+    area_px: int
+    score: float
+    label: str | None = None
+
+    @property
+    def metadata(self) -> dict[str, str | int | float]:
+        """What `VectorDatabase.add_segments` takes beside the segment's vector."""
+        left, top, right, bottom = self.bbox_xyxy
+        known: dict[str, str | int | float] = {
+            "left": left,
+            "top": top,
+            "right": right,
+            "bottom": bottom,
+            "area": self.area_px,
+            "score": self.score,
+        }
+        return known | ({"label": self.label} if self.label else {})
+
+
+class SegmentExtractor:
+    """Finds the objects of a picture and cuts each out with its background blurred.
+
+    `segmenter` is any of `framekeep models list`; None takes SAM 2.1 tiny where its weights are on
+    this machine, else the shipped `starter`, whose masks are a draft of the main object.
+    """
+
+    def __init__(self, segmenter: str | None = None) -> None:
+        self.segmenter_name = segmenter
+        self._settings = load_settings()
+        self._segmenter: Segmenter | None = None
+
+    def load_segmenter(self) -> Segmenter:
+        """Load the segmenter. Raises NotFoundError, WeightsError, SegmenterError."""
+        from framekeep.segmenters import registry
+
+        if self._segmenter is None:
+            name = self.segmenter_name or registry.choose_default(self._settings)
+            self._segmenter = registry.load_segmenter(name, self._settings)
+        return self._segmenter
+
+    def extract_segments(self, image: Image | RgbImage) -> list[ExtractedSegment]:
+        """The objects of a picture, best first. A Pillow image is turned upright by its EXIF."""
+        from framekeep.geometry import decode_mask
+
+        return [
+            ExtractedSegment(
+                decode_mask(found.mask), found.bbox_xyxy, found.area_px, found.score, found.label
+            )
+            for found in self.load_segmenter().segment(_rgb(image))
+        ]
+
+    def blur_background(
+        self,
+        image: Image | RgbImage,
+        mask: BoolMask,
+        kernel_size: int = 21,
+        reference_px: int | None = 375,
+    ) -> Image:
+        """The whole picture with everything outside the mask blurred.
+
+        A Gaussian kernel of odd size, applied where the picture's shorter side is `reference_px`;
+        None applies it to the picture as it is. Raises InputError for an even kernel, or a mask
+        that does not fit the picture.
+        """
+        settings = CropSettings(kernel_px=kernel_size, reference_px=reference_px)
+        return _pillow(Cropper(_rgb(image), settings).whole(np.asarray(mask, dtype=np.bool_)))
+
+    def extract(
+        self, image: Image | RgbImage, kernel_size: int = 21, margin: float = 0.1
+    ) -> list[tuple[ExtractedSegment, Image]]:
+        """Each object of a picture with its crop, as it is encoded: background blurred, a margin.
+
+        `margin` is a share of the box's longer side.
+        """
+        rgb = _rgb(image)
+        cropper = Cropper(rgb, CropSettings(kernel_px=kernel_size, margin=margin))
+        return [(each, _pillow(cropper.crop(each.mask))) for each in self.extract_segments(rgb)]
+
+
+def _pillow(rgb: RgbImage) -> Image:
+    from PIL import Image
+
+    return Image.fromarray(rgb)
 
 
 @contextmanager

@@ -176,6 +176,18 @@ def test_objects_of_one_picture_do_not_disturb_each_other():
         assert np.array_equal(cropper.crop(mask), crop_object(image, mask))
 
 
+@pytest.mark.parametrize("how", MODES)
+def test_the_whole_picture_shows_around_the_object_what_its_crop_shows(how):
+    image, mask = picture(300, 250), ellipse(300, 250)
+    cropper = Cropper(image, how)
+    left, top, right, bottom = cropper.box(mask)
+    whole = cropper.whole(mask)
+    assert whole.shape == image.shape
+    assert np.array_equal(whole[mask], image[mask])
+    part = whole[top:bottom, left:right].astype(int)
+    assert np.abs(part - cropper.crop(mask)).max() <= 1
+
+
 def test_what_cannot_be_cut_out_is_told():
     image = picture(30, 20)
     with pytest.raises(InputError, match="empty"):

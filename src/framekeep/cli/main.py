@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 from framekeep import __version__
-from framekeep.cli import adding, demo, keeping, labels, library, models, objects, searching, web
+from framekeep.cli import (
+    adding,
+    datasets,
+    demo,
+    keeping,
+    labels,
+    library,
+    models,
+    objects,
+    searching,
+    web,
+)
 from framekeep.cli.common import GlobalOptions, say
 from framekeep.errors import FramekeepError, LibraryLockedError
 
@@ -64,6 +75,8 @@ app.command()(labels.label)
 app.add_typer(labels.app, name="classes")
 app.command()(labels.undo)
 app.add_typer(models.app, name="models")
+app.command()(datasets.export)
+app.command("import")(datasets.import_)
 app.command("export-list")(searching.export_list)
 app.add_typer(library.app, name="library")
 

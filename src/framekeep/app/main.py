@@ -25,6 +25,7 @@ pages = [
     st.Page("app_pages/add.py", title="Add", icon=":material/add_photo_alternate:"),
     st.Page("app_pages/library.py", title="Library", icon=":material/photo_library:"),
     st.Page("app_pages/objects.py", title="Objects", icon=":material/category:"),
+    st.Page("app_pages/annotate.py", title="Annotate", icon=":material/draw:"),
     st.Page("app_pages/datasets.py", title="Datasets", icon=":material/dataset:"),
     st.Page("app_pages/statistics.py", title="Statistics", icon=":material/monitoring:"),
     st.Page("app_pages/settings.py", title="Settings", icon=":material/settings:"),

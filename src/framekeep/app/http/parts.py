@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 from framekeep.app.http.inbox import Inbox
 from framekeep.app.http.queries import QueryImages
+from framekeep.app.http.samples import Samples
 from framekeep.app.http.sessions import Sessions
 from framekeep.library import Library
+from framekeep.segmenters.base import Segmenter
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,8 @@ class Parts:
 
     `users` are those who may sign in with an identity provider ("*" in them stands for anything);
     None asks nobody to.
-    `hosts` are the names, without ports, under which the app may be asked for.
+    `hosts` are the names, without ports, under which the app may be asked for. `segmenter`
+    answers prompts; None is the best one that is here.
     """
 
     library: Library
@@ -26,3 +29,5 @@ class Parts:
     users: tuple[str, ...] | None = None
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     sessions: Sessions = field(default_factory=Sessions)
+    segmenter: str | Segmenter | None = None
+    samples: Samples = field(default_factory=Samples)

@@ -38,10 +38,10 @@ _SIZES: dict[str, ThumbnailSize] = {"small": "small", "large": "large", "preview
 
 
 class Decoding:
-    """Decodes at most two pictures at once, beside the event loop, for everyone."""
+    """Works on at most so many pictures at once, beside the event loop, for everyone."""
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(MADE_AT_ONCE, thread_name_prefix="pictures")
+    def __init__(self, at_once: int = MADE_AT_ONCE) -> None:
+        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="pictures")
 
     async def run(self, make: Callable[..., Made], *args: Any) -> Made:
         """What `make` gives, once it is its turn."""

@@ -21,6 +21,7 @@ from framekeep.app.state import context
 from framekeep.app.views.common import (
     ANNOTATE_PAGE,
     SEARCH_PAGE,
+    current_search,
     focus_wish,
     go,
     open_photo,
@@ -255,8 +256,11 @@ def _act_on(event: GalleryEvent, hits: Sequence[Hit], key: str) -> None:
 
 
 def annotate(media_id: str, object_id: str | None = None) -> None:
-    """Go to where outlines are drawn and corrected."""
-    params = {"open": media_id, **({"object": object_id} if object_id else {})}
+    """Go to where outlines are drawn and corrected; previous and next go through this search."""
+    review = st.query_params.get("view") == "review"
+    came_from = "review" if review else str(st.session_state.get("page", "search"))
+    params: dict[str, str | list[str]] = dict(current_search().to_params())
+    params |= {"open": media_id, "from": came_from, **({"object": object_id} if object_id else {})}
     st.switch_page(ANNOTATE_PAGE, query_params=params)
 
 

@@ -1,0 +1,7 @@
+"""Annotate: draw, correct and label the objects of one photo."""
+
+from __future__ import annotations
+
+from framekeep.app.views.annotate import page
+
+page()

@@ -1,0 +1,69 @@
+"""One photo with its objects, to be corrected, drawn and labelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from framekeep.app.components import ignore, mounted
+
+SCRIPTS = (
+    "masks",
+    "annotator_stage",
+    "annotator_saving",
+    "annotator_pointer",
+    "annotator_drawing",
+    "annotator_corners",
+    "annotator_panel",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorEvent:
+    """Where the user wants to go: to the photo `media_id`, to the next unlabelled one, or back."""
+
+    what: Literal["go", "unlabelled", "close"]
+    media_id: str
+
+
+def annotator(
+    media_id: str,
+    name: str,
+    size_wh: tuple[int, int],
+    *,
+    key: str,
+    around: tuple[str | None, str | None],
+    place: str,
+    generation: int,
+    segmenter: tuple[str, bool],
+    object_id: str | None = None,
+) -> AnnotatorEvent | None:
+    """Show a photo to annotate; edits go to our own routes, without the page running anew.
+
+    `around` are the ids before and after it, `place` says where it stands. `segmenter` is the name
+    of what answers prompts, and whether its masks are drafts. A new `generation` has the objects
+    looked up again. `object_id` is selected at first.
+    """
+    result = mounted("annotator", *SCRIPTS)(
+        key=key,
+        data={
+            "media": media_id,
+            "name": name,
+            "size": list(size_wh),
+            "previous": around[0],
+            "next": around[1],
+            "place": place,
+            "generation": generation,
+            "segmenter": {"name": segmenter[0], "draft": segmenter[1]},
+            "object": object_id,
+            "base": "",
+        },
+        on_go_change=ignore,
+        on_unlabelled_change=ignore,
+        on_close_change=ignore,
+    )
+    if result.go:
+        return AnnotatorEvent("go", str(result.go["id"]))
+    if result.unlabelled:
+        return AnnotatorEvent("unlabelled", str(result.unlabelled["id"]))
+    return AnnotatorEvent("close", str(result.close["id"])) if result.close else None

@@ -11,27 +11,37 @@ from rich.text import Text
 
 from framekeep.cli.common import JsonOption, console, print_json, settings
 from framekeep.cli.progress import download_bar
-from framekeep.encoders import registry
+from framekeep.modelling import (
+    SEGMENTER,
+    add_model,
+    pull_model,
+    verify_models,
+)
+from framekeep.modelling import list_models as all_models
 
-app = typer.Typer(no_args_is_help=True, help="List, fetch, add and verify encoders.")
+app = typer.Typer(no_args_is_help=True, help="List, fetch, add and verify encoders and segmenters.")
 
 
 @app.command("list")
 def list_models(as_json: JsonOption = False) -> None:
-    """List the encoders there are, and whether each is on this machine."""
-    found = registry.list_models(settings())
+    """List the encoders and segmenters there are, and whether each is on this machine."""
+    found = all_models(settings())
     if as_json:
         print_json(found)
         return
     table = Table(box=None, pad_edge=False)
-    for column, justify in (("name", "left"), ("numbers", "right"), ("size", "right")):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    for column in ("name", "kind"):
+        table.add_column(column)
+    for column in ("numbers", "size"):
+        table.add_column(column, justify="right")
     table.add_column("on disk")
     table.add_column("")
     for model in found:
         on_disk = "yes" if model.on_disk else "no"
         size = f"{model.bytes / 1e6:,.0f} MB"
-        table.add_row(Text(model.name), str(model.dim), size, on_disk, model.note)
+        kind = SEGMENTER if model.kind == SEGMENTER else "encoder"
+        numbers = str(model.dim) if model.dim else ""
+        table.add_row(Text(model.name), kind, numbers, size, on_disk, model.note)
     console.print(table)
 
 
@@ -40,12 +50,12 @@ def pull(
     name: Annotated[str, typer.Argument(help="See `framekeep models list`.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch an encoder's weights, check their SHA-256 and keep them. Stopped, it resumes.
+    """Fetch a model's weights, check their SHA-256 and keep them. Stopped, it resumes.
 
-    Example: framekeep models pull clip-vit-b-32
+    Examples: framekeep models pull clip-vit-b-32; framekeep models pull sam2.1-tiny
     """
     with download_bar() as progress:
-        model = registry.pull(name, settings(), progress)
+        model = pull_model(name, settings(), progress)
     if as_json:
         print_json(model)
     else:
@@ -55,18 +65,23 @@ def pull(
 @app.command()
 def add(
     name: Annotated[str, typer.Argument(help="A name of your own.")],
-    path: Annotated[Path, typer.Argument(help="A CLIP checkpoint, or the folder it lies in.")],
+    path: Annotated[
+        Path, typer.Argument(help="A checkpoint of CLIP, SAM or SAM 2, or its folder.")
+    ],
     as_json: JsonOption = False,
 ) -> None:
-    """Add a CLIP checkpoint from this machine: OpenAI's, transformers' or open_clip's form.
+    """Add a checkpoint from this machine, of CLIP (an encoder) or of SAM or SAM 2 (a segmenter).
+
+    CLIP's may have OpenAI's, transformers' or open_clip's form, SAM's Meta's or transformers'.
 
     Example: framekeep models add my-clip ~/Downloads/model.safetensors
     """
-    model = registry.add_model(name, path.expanduser(), settings())
+    model = add_model(name, path.expanduser(), settings())
     if as_json:
         print_json(model)
     else:
-        console.print(f"{model.name} is ready: {model.dim} numbers a picture.", markup=False)
+        what = f"{model.dim} numbers a picture" if model.dim else "it finds objects"
+        console.print(f"{model.name} is ready: {what}.", markup=False)
 
 
 @app.command()
@@ -75,7 +90,7 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Check the files of the models on this machine against their SHA-256."""
-    results = registry.verify(settings(), name)
+    results = verify_models(settings(), name)
     if as_json:
         print_json(results)
     else:

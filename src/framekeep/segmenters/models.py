@@ -6,6 +6,7 @@ from pathlib import Path
 
 from framekeep.errors import NotFoundError, OfflineError, WeightsError
 from framekeep.model_folder import (
+    STARTER,
     ModelCard,
     ModelStatus,
     VerifyResult,
@@ -22,6 +23,7 @@ from framekeep.model_folder import (
 )
 from framekeep.object_types import SegmenterInfo
 from framekeep.settings import Settings
+from framekeep.starter_data import StarterData
 from framekeep.weights import KnownModel, Progress, Source, fetch, sha256_of
 
 SEGMENTER = "segmenter"
@@ -30,6 +32,7 @@ AUTOMATIC = "a1"
 """The version of how all objects are looked for; part of a segmenter's id."""
 
 META = "https://dl.fbaipublicfiles.com"
+_SHIPPED = ("vision.onnx", "labels.json")
 _CHECKPOINTS = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -48,7 +51,7 @@ KNOWN = {
         _known(
             "sam2.1-tiny",
             156_008_466,
-            "finds objects; the quickest, good on a CPU",
+            "the quickest, good on a CPU",
             "sam2",
             "segment_anything_2/092824/sam2.1_hiera_tiny.pt",
             "7402e0d864fa82708a20fbd15bc84245c2f26dff0eb43a4b5b93452deb34be69",
@@ -57,7 +60,7 @@ KNOWN = {
         _known(
             "sam2.1-small",
             184_416_285,
-            "finds objects; a little finer than tiny",
+            "a little finer than tiny",
             "sam2",
             "segment_anything_2/092824/sam2.1_hiera_small.pt",
             "6d1aa6f30de5c92224f8172114de081d104bbd23dd9dc5c58996f0cad5dc4d38",
@@ -65,7 +68,7 @@ KNOWN = {
         _known(
             "sam2.1-base-plus",
             323_606_802,
-            "finds objects; finer, better with a GPU",
+            "finer, better with a GPU",
             "sam2",
             "segment_anything_2/092824/sam2.1_hiera_base_plus.pt",
             "a2345aede8715ab1d5d31b4a509fb160c5a4af1970f199d9054ccfb746c004c5",
@@ -73,7 +76,7 @@ KNOWN = {
         _known(
             "sam2.1-large",
             898_083_611,
-            "finds objects; the finest, wants a GPU",
+            "the finest, wants a GPU",
             "sam2",
             "segment_anything_2/092824/sam2.1_hiera_large.pt",
             "2647878d5dfa5098f2f8649825738a9345572bae2d4350a2468587ece47dd318",
@@ -135,8 +138,11 @@ def checkpoint_of(name: str, settings: Settings) -> Path:
 
 
 def list_models(settings: Settings) -> list[ModelStatus]:
-    """The known models of SAM, and the user's own."""
-    found = []
+    """The shipped segmenter, the known models of SAM, and the user's own."""
+    shipped = StarterData()
+    size = sum((shipped.folder / file).stat().st_size for file in _SHIPPED)
+    note = "shipped; a labelled draft of the main object"
+    found = [ModelStatus(STARTER, SEGMENTER, 0, True, size, note, shipped.digest)]
     own = {card.name: card for card in cards(settings, KINDS)}
     for name in dict.fromkeys([*KNOWN, *own]):
         known = KNOWN.get(name)
@@ -153,7 +159,7 @@ def pull(name: str, settings: Settings, progress: Progress | None = None) -> Mod
 
     Raises NotFoundError for an unknown name, OfflineError, WeightsError.
     """
-    if _card(name, settings) is None:
+    if name != STARTER and _card(name, settings) is None:
         if name not in KNOWN:
             raise NotFoundError(f"There is no model {name} to fetch: {_names(settings)}.")
         known = KNOWN[name]

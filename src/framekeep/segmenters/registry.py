@@ -26,7 +26,7 @@ a name and the settings."""
 
 def names(settings: Settings) -> list[str]:
     """The names of all segmenters that can be asked for: the shipped one, SAM's, the user's own."""
-    return [DEFAULT, *(model.name for model in list_models(settings))]
+    return [model.name for model in list_models(settings)]
 
 
 def describe(name: str, settings: Settings) -> SegmenterInfo:

@@ -23,16 +23,23 @@ _Indices = NDArray[np.int64]
 
 # A corner is told by its four pixels: 1 above left, 2 above right, 4 below left, 8 below right.
 _ABOVE_LEFT, _ABOVE_RIGHT, _BELOW_LEFT, _BELOW_RIGHT = 1, 2, 4, 8
-_ALL = 15
 _SADDLES = (_ABOVE_LEFT + _BELOW_RIGHT, _ABOVE_RIGHT + _BELOW_LEFT)
-_SINGLE = (_ABOVE_LEFT, _ABOVE_RIGHT, _BELOW_LEFT, _BELOW_RIGHT)
+
+
+def _one_of(*pixels: int) -> NDArray[np.bool_]:
+    """A table (16,) bool to look corners up in."""
+    return np.isin(np.arange(16), pixels)
+
+
+_CONVEX = _one_of(1, 2, 4, 8)
+_CONCAVE = _one_of(14, 13, 11, 7)
+_SADDLE = _one_of(*_SADDLES)
+_CORNER = _CONVEX | _CONCAVE | _SADDLE
+# The pixel of a corner's own that lies in the middle: of three, the one opposite to the missing.
+_BELOW = _one_of(4, 8, 14, 13)
+_RIGHT = _one_of(2, 8, 14, 11)
 # With the object on the right hand, a ring leaves these corners along the row.
-_LEAVES_BY_ROW = (
-    _ABOVE_LEFT,
-    _BELOW_RIGHT,
-    _ALL - _ABOVE_RIGHT,
-    _ALL - _BELOW_LEFT,
-)
+_LEAVES_BY_ROW = _one_of(_ABOVE_LEFT, _BELOW_RIGHT, 15 - _ABOVE_RIGHT, 15 - _BELOW_LEFT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,51 +93,37 @@ def trace(mask: BoolMask) -> Corners:
     inner = np.zeros((bottom - top + 2, right - left + 2), np.uint8)
     inner[1:-1, 1:-1] = mask[top:bottom, left:right]
     y, x, own = _find_corners(inner)
-    below, rightwards = np.isin(own, (4, 8)), np.isin(own, (2, 8))
-    concave = np.isin(own, [_ALL - one for one in _SINGLE])
-    # Of three pixels the missing one is opposite to the middle one, which is taken instead.
-    missing = _ALL - own[concave]
-    below[concave], rightwards[concave] = np.isin(missing, (1, 2)), np.isin(missing, (1, 4))
-    following = _link(x, y, own, below, rightwards)
+    below, rightwards = _BELOW[own], _RIGHT[own]
     import cv2
 
     _, parts = cv2.connectedComponents(inner, connectivity=4, ltype=cv2.CV_32S)
     part = parts[y + below, x + rightwards].astype(np.int64)
     inward = np.stack([rightwards, below], axis=1).astype(np.int64) * 2 - 1
-    return Corners(x + left, y + top, inward, following, part)
+    return Corners(x + left, y + top, inward, _link(x, y, own), part)
 
 
 def _find_corners(padded: NDArray[np.uint8]) -> tuple[_Indices, _Indices, _Indices]:
     """Row, column and pixels of each corner; where two parts touch there are two corners."""
     above = padded[:, :-1] + 2 * padded[:, 1:]
     pixels = above[:-1] + 4 * above[1:]
-    is_corner = np.zeros(16, np.bool_)
-    is_corner[[*_SINGLE, *(_ALL - one for one in _SINGLE), *_SADDLES]] = True
-    y, x = np.divmod(np.flatnonzero(is_corner[pixels]), pixels.shape[1])
+    y, x = np.divmod(np.flatnonzero(_CORNER[pixels]), pixels.shape[1])
     own = pixels[y, x].astype(np.int64)
-    twice = np.isin(own, _SADDLES)
+    twice = _SADDLE[own]
     lower = np.where(own[twice] == _SADDLES[0], _BELOW_RIGHT, _BELOW_LEFT)
     second = (y[twice], x[twice], lower)
     own[twice] -= lower
     return tuple(np.concatenate(pair) for pair in zip((y, x, own), second, strict=True))  # type: ignore[return-value]
 
 
-def _link(
-    x: _Indices,
-    y: _Indices,
-    own: _Indices,
-    below: NDArray[np.bool_],
-    rightwards: NDArray[np.bool_],
-) -> _Indices:
+def _link(x: _Indices, y: _Indices, own: _Indices) -> _Indices:
     """The next corner of each: corners in a row bound its edges two by two, so in a column.
 
     A corner of one pixel has its edges on that pixel's side, one of three on the other's.
     """
-    convex = np.isin(own, _SINGLE)
-    goes_right, goes_down = rightwards == convex, below == convex
+    goes_right, goes_down = (side[own] == _CONVEX[own] for side in (_RIGHT, _BELOW))
     by_row = _pairs(np.lexsort((goes_right, x, y)))
     by_column = _pairs(np.lexsort((goes_down, y, x)))
-    return np.where(np.isin(own, _LEAVES_BY_ROW), by_row, by_column)
+    return np.where(_LEAVES_BY_ROW[own], by_row, by_column)
 
 
 def _pairs(order: _Indices) -> _Indices:

@@ -93,7 +93,7 @@ def box_to_mask(box: BoxXyxy, size_wh: tuple[int, int]) -> Mask:
 
 def decode_mask(mask: Mask) -> BoolMask:
     """The pixels of an encoded mask, (height, width) bool; raises InputError for broken runs."""
-    return _pixels(runs_of(mask), mask.size_wh[1], 0, mask.size_wh[0])
+    return np.ascontiguousarray(_pixels(runs_of(mask), mask.size_wh[1], 0, mask.size_wh[0]))
 
 
 def decode_part(mask: Mask) -> tuple[BoolMask, tuple[int, int]]:
@@ -102,9 +102,9 @@ def decode_part(mask: Mask) -> tuple[BoolMask, tuple[int, int]]:
     Much cheaper than the whole picture where the object is small. Raises InputError for an
     empty mask.
     """
-    left, top, right, bottom = (int(edge) for edge in mask_bbox(mask))
-    columns = _pixels(runs_of(mask), mask.size_wh[1], left, right)
-    return np.ascontiguousarray(columns[top:bottom]), (left, top)
+    runs, height = runs_of(mask), mask.size_wh[1]
+    left, top, right, bottom = _bounds(runs, height)
+    return np.ascontiguousarray(_pixels(runs, height, left, right)[top:bottom]), (left, top)
 
 
 def mask_area(mask: Mask) -> int:
@@ -114,18 +114,21 @@ def mask_area(mask: Mask) -> int:
 
 def mask_bbox(mask: Mask) -> BoxXyxy:
     """The box around the object along pixel edges; raises InputError where there is none."""
-    height = mask.size_wh[1]
-    ends = np.cumsum(runs_of(mask))
+    left, top, right, bottom = _bounds(runs_of(mask), mask.size_wh[1])
+    return (float(left), float(top), float(right), float(bottom))
+
+
+def _bounds(runs: _Runs, height: int) -> tuple[int, int, int, int]:
+    ends = np.cumsum(runs)
     ends = ends[: len(ends) // 2 * 2].reshape(-1, 2)
     ends = ends[ends[:, 0] < ends[:, 1]]
     if not len(ends):
         raise InputError("The mask is empty; an object has at least one pixel.")
-    first, last = ends[:, 0], ends[:, 1] - 1
-    in_one_column = first // height == last // height
-    top = np.where(in_one_column, first % height, 0).min()
-    bottom = np.where(in_one_column, last % height, height - 1).max() + 1
-    left, right = first[0] // height, last[-1] // height + 1
-    return (float(left), float(top), float(right), float(bottom))
+    columns, rows = np.divmod(ends - (0, 1), height)  # of the first and last pixel of each run
+    top, bottom = rows[:, 0].min(), rows[:, 1].max()
+    if (columns[:, 0] != columns[:, 1]).any():
+        top, bottom = 0, height - 1  # a run goes on from the foot of a column to the next one's top
+    return int(columns[0, 0]), int(top), int(columns[-1, 1]) + 1, int(bottom) + 1
 
 
 def runs_of(mask: Mask) -> NDArray[np.int64]:
@@ -181,4 +184,4 @@ def _pixels(runs: _Runs, height: int, left: int, right: int) -> BoolMask:
     ends = np.clip(np.cumsum(runs), left * height, right * height)
     inside = np.arange(len(runs)) % 2 == 1
     flat = np.repeat(inside, np.diff(ends, prepend=left * height))
-    return np.ascontiguousarray(flat.reshape(right - left, height).T)
+    return flat.reshape(right - left, height).T

@@ -51,7 +51,7 @@ def test_an_empty_mask_has_no_outline():
     assert not polygons_to_mask([], (2, 2)).any()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(masks())
 def test_outlines_give_the_mask_again(mask):
     size_wh = mask.shape[::-1]
@@ -69,7 +69,7 @@ def test_outlines_give_the_mask_again(mask):
         assert encode_polygons(polygons, size_wh) == encode_mask(mask)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(masks())
 def test_coco_draws_outlines_without_holes_exactly(mask):
     size_wh = mask.shape[::-1]

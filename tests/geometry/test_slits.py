@@ -39,7 +39,7 @@ def test_an_empty_mask_has_no_ring():
         slit_ring(np.zeros((2, 2), np.bool_))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(masks(empty=False))
 def test_every_mask_is_one_ring(mask):
     ring = slit_ring(mask, 0)
@@ -52,7 +52,7 @@ def test_every_mask_is_one_ring(mask):
         assert by_opencv == 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(masks(empty=False, longest=60))
 def test_simplifying_stays_within_bounds(mask):
     exact, simple = slit_ring(mask, 0), slit_ring(mask)

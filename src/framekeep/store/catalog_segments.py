@@ -193,10 +193,11 @@ class _Settled:
         width, height = found.mask.size_wh
         same = self._free.get((f"{width}x{height}", found.mask.counts))
         if same:
-            row = same.pop()
+            said = {"score": float(found.score), **label}
+            row = next((each for each in same if said.items() <= each.items()), same[0])
+            same.remove(row)
             self._drop.discard(row["segment_id"])
-            new = {"score": float(found.score), **label}
-            new["doubt"] = doubt({**row, **new})
+            new = {**said, "doubt": doubt({**row, **said})}
             if any(row[name] != value for name, value in new.items()):
                 here = segments.c.segment_id == row["segment_id"]
                 connection.execute(sa.update(segments).where(here).values(new))

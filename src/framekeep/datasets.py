@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from framekeep.ingest import IngestLimits, Stores
     from framekeep.settings import Settings
     from framekeep.store.catalog import Catalog
-    from framekeep.store.vectors import VectorStore
     from framekeep.types import EncoderInfo
 
 EXPORTS_FOLDER = "exports"
@@ -70,7 +69,6 @@ class Datasets:
 
     path: Path
     _catalog: Catalog
-    _vectors: VectorStore
     _settings: Settings
 
     if TYPE_CHECKING:
@@ -241,7 +239,6 @@ class Datasets:
 
         return Source(
             self._catalog,
-            self._vectors,
             self.info.space,
             self._object_space,
             Limits(self._settings.max_pixels, self._settings.max_bytes),

@@ -17,7 +17,7 @@ from framekeep.object_types import Segment
 from framekeep.store.catalog import Catalog
 from framekeep.store.object_index import ObjectIndex
 from framekeep.store.vectors import VectorStore
-from framekeep.types import DuplicateGroup, MediaItem
+from framekeep.types import DuplicateGroup, MediaItem, Vectors
 
 BITS = 64
 MOST_DIFFERENT_BITS = 12
@@ -89,6 +89,15 @@ def semantic(
     return _best_first("semantic", catalog, _alike(catalog, vectors, space, cosine))
 
 
+def alike_among(
+    catalog: Catalog, space: str, ids: Sequence[str], cosine: float | None = None
+) -> list[list[str]]:
+    """Groups of these media alone whose vectors are at least so similar; all are compared."""
+    least = _least(cosine)
+    kept, rows = catalog.get_vectors(space, ids)
+    return _alike_rows(kept, rows, least) if kept else []
+
+
 def duplicate_objects(
     catalog: Catalog, vectors: VectorStore, space: str, kind: str, cosine: float | None = None
 ) -> list[DuplicateGroup]:
@@ -122,15 +131,20 @@ def _worth_of_object(segment: Segment) -> tuple[float, float, str]:
 def _alike(
     catalog: Part, vectors: VectorStore, space: str, cosine: float | None
 ) -> list[list[str]]:
-    least = DEFAULT_COSINE if cosine is None else cosine
-    if not 0 < least <= 1:
-        raise InputError("The least cosine of duplicates is above 0 and at most 1.")
+    least = _least(cosine)
     few = catalog.count_vectors(space) <= COMPARE_ALL
     return (
         _alike_by_all(catalog, space, least)
         if few
         else _alike_by_index(catalog, vectors, space, least)
     )
+
+
+def _least(cosine: float | None) -> float:
+    least = DEFAULT_COSINE if cosine is None else cosine
+    if not 0 < least <= 1:
+        raise InputError("The least cosine of duplicates is above 0 and at most 1.")
+    return least
 
 
 class _Joined:
@@ -206,8 +220,11 @@ def _alike_by_all(catalog: Part, space: str, least: float) -> list[list[str]]:
     ids = [media_id for page, _ in pages for media_id in page]
     if not ids:
         return []
-    rows = np.concatenate([part for _, part in pages])
-    del pages
+    return _alike_rows(ids, np.concatenate([part for _, part in pages]), least)
+
+
+def _alike_rows(ids: Sequence[str], rows: Vectors, least: float) -> list[list[str]]:
+    """Groups of ids whose unit vectors (N, dim) have at least this cosine."""
     joined = _Joined(len(ids))
     for top in range(0, len(ids), TILE):
         for left in range(top, len(ids), TILE):

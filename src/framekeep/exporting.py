@@ -15,7 +15,7 @@ from typing import Any
 
 from framekeep.collecting import Collected, collect
 from framekeep.dataset_files import Limits, PictureWriter, Written, write_descriptions
-from framekeep.duplicates import perceptual, semantic
+from framekeep.duplicates import alike_among, perceptual
 from framekeep.errors import InputError
 from framekeep.export.dataset import count_images, count_objects
 from framekeep.export.manifest import (
@@ -33,7 +33,6 @@ from framekeep.export.splits import Shot, assign_splits, bursts, groups, parse_s
 from framekeep.lookahead import in_threads
 from framekeep.media.scan import content_id
 from framekeep.store.catalog import Catalog
-from framekeep.store.vectors import VectorStore
 from framekeep.types import Vectors
 
 Events = Generator[ExportEvent, None, None]
@@ -46,7 +45,6 @@ class Source:
     """Where datasets come from; `space` and `object_space` name the vectors of media, objects."""
 
     catalog: Catalog
-    vectors: VectorStore
     space: str
     object_space: str
     limits: Limits = field(default_factory=Limits)
@@ -125,13 +123,12 @@ def make_plan(
 
 def _together(source: Source, collected: Collected, options: ExportOptions) -> list[Sequence[str]]:
     """Sets of media of which none may be in two splits."""
-    alike = [
-        *perceptual(source.catalog),
-        *semantic(source.catalog, source.vectors, source.space, options.alike),
-    ]
+    ids = sorted(collected.items)
+    alike = alike_among(source.catalog, source.space, ids, options.alike)
+    near = [group.media_ids for group in perceptual(source.catalog)]
     shots = [Shot(i.media_id, i.camera, i.taken_at_local) for i in collected.items.values()]
     # Frames of one film join here as further sets, once films are in the catalog.
-    return [*(group.media_ids for group in alike), *bursts(shots, options.burst_s)]
+    return [*near, *alike, *bursts(shots, options.burst_s)]
 
 
 def _nothing(left_out: Sequence[LeftOut]) -> str:

@@ -186,7 +186,9 @@ class _Reader:
     def _path(self, name: object) -> Path:
         if not isinstance(name, str):
             raise InputError("The picture has no file_name.")
-        paths = [within(self._root, folder, name) for folder in self._folders]
+        # Steps up are meant from the document itself, not from wherever its pictures may lie.
+        folders = self._folders[:1] if ".." in name else self._folders
+        paths = [within(self._root, folder, name) for folder in folders]
         inside = [path for path in paths if path is not None]
         if not inside:
             raise InputError(f"The file {name[:200]!r} lies outside of the dataset's folder.")
@@ -238,7 +240,7 @@ def _attributes(entry: _Document) -> tuple[tuple[str, str], ...]:
 def _mask(entry: _Document, size_wh: tuple[int, int]) -> tuple[Mask, bool, str | None]:
     """The mask, whether it is a box alone, and what there is to say about it."""
     shape = entry.get("segmentation")
-    if isinstance(shape, dict):
+    if isinstance(shape, dict) and shape:
         return _from_runs(shape, size_wh), False, None
     if shape:
         rings = _rings(shape)

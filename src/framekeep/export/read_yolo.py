@@ -23,7 +23,7 @@ from framekeep.export.records import ImportedImage, ImportedObject, ImportProble
 from framekeep.geometry import box_to_mask, encode_polygons, mask_area
 from framekeep.object_types import Mask
 
-MOST_BYTES = 64_000_000
+MOST_BYTES = 10_000_000
 MOST_CLASSES = 100_000
 # Shares may leave 0..1 by rounding and by sloppy tools; further out they are something else.
 SLACK = 0.01

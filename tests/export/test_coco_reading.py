@@ -180,6 +180,7 @@ def test_ids_that_are_used_twice(tmp_path):
             for name in (
                 *("/etc/passwd", "../secret.jpg", "images/../../x.jpg", "C:\\x.jpg", "C:x.jpg"),
                 *("..\\x.jpg", "\\\\server\\x.jpg", "a\0.jpg", "", "//x/y.jpg"),
+                *("x" * 300, "x/" * 2000, "\ud800.jpg"),
             )
         ),
     ],
@@ -199,7 +200,7 @@ def test_objects_of_a_picture_that_was_left_out_are_told(tmp_path):
     assert found.what == "Its picture, 1, was left out."
 
 
-@pytest.mark.parametrize("name", [None, "", "  ", ["cat"]])
+@pytest.mark.parametrize("name", [None, "", "  ", ["cat"], "\ud800"])
 def test_categories_need_names(tmp_path, name):
     images, (problem,) = read_with(tmp_path, "categories", [{"id": 4, "name": name}])
     assert "has no name" in problem

@@ -17,6 +17,7 @@ from framekeep.export.reading import (
     checked_size,
     finite,
     header_size,
+    is_unicode,
     split_named,
     within,
 )
@@ -168,8 +169,8 @@ class _Reader:
         key, name = _key(entry.get("id")), entry.get("name")
         if key in self._labels:
             raise InputError("The id stands for another category already; this one is left out.")
-        if not isinstance(name, str | int) or not str(name).strip():
-            raise InputError("The category has no name.")
+        if not isinstance(name, str | int) or not str(name).strip() or not is_unicode(str(name)):
+            raise InputError("The category has no name, or one that is no text.")
         self._labels[key] = str(name)
 
     def _image(self, entry: _Document) -> None:
@@ -233,7 +234,8 @@ def _key(value: object) -> object:
 def _attributes(entry: _Document) -> tuple[tuple[str, str], ...]:
     given = entry.get("attributes")
     own = given.items() if isinstance(given, dict) else ()
-    plain = [(name, str(value)) for name, value in own if isinstance(value, str | int | float)]
+    texts = [(name, str(value)) for name, value in own if isinstance(value, str | int | float)]
+    plain = [(name, text) for name, text in texts if is_unicode(name + text)]
     return (*plain, CROWD) if entry.get("iscrowd") in (1, True) else tuple(plain)
 
 

@@ -16,6 +16,8 @@ PICTURE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp"),
     *(".tif", ".tiff", ".heic", ".heif", ".avif", ".mpo"),
 )
+_LONGEST_NAME = 255
+_LONGEST_PATH = 2000
 _OPENERS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "HEIF", "AVIF")
 _TURNED_BY_DECODER = ("TIFF", "HEIF")
 _ORIENTATION = 0x0112
@@ -30,15 +32,23 @@ def absolute(path: Path | str) -> Path:
 def within(root: Path, base: Path, name: str) -> Path | None:
     """Where `name`, as a dataset writes it, lies from `base`; None where that is outside `root`.
 
-    Backslashes part folders too. What is absolute, or leaves the root by "..", is outside.
+    Backslashes part folders too. What is absolute, leaves the root by "..", or can be no name of
+    a file is outside.
     """
     plain = name.strip().replace("\\", "/")
-    if not plain or "\0" in plain or PureWindowsPath(plain).drive:
+    if not plain or "\0" in plain or not is_unicode(plain) or PureWindowsPath(plain).drive:
         return None
-    if PurePosixPath(plain).is_absolute():
+    if PurePosixPath(plain).is_absolute() or len(plain) > _LONGEST_PATH:
+        return None
+    if any(len(part.encode()) > _LONGEST_NAME for part in plain.split("/")):
         return None
     path = os.path.normpath(base / plain)
     return Path(path) if Path(path).is_relative_to(os.path.normpath(root)) else None
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be stored; JSON may bring halves of characters."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def split_named(text: str) -> Split:

@@ -201,6 +201,21 @@ def test_settings_tell_every_encoder(library: Path) -> None:
     assert "not on this machine yet" in text
 
 
+def test_settings_tell_every_segmenter_below_the_encoders(library: Path) -> None:
+    test = opened("settings")
+    text = said(test).replace("\\", "")
+    encoders, segmenters = text.split("They find the objects")
+    for name in ("sam2.1-tiny", "sam2.1-large", "sam-vit-h"):
+        assert f"**{name}** · " in segmenters
+        assert f"**{name}** · " not in encoders
+    assert "**starter** · 12.3 MB · on this machine" in segmenters
+    assert "not on this machine yet" in segmenters
+    keys = [button.key for button in test.button]
+    assert "pull_sam2.1-tiny" in keys
+    assert "use_sam2.1-tiny" not in keys
+    assert "pull_starter" not in keys
+
+
 def test_the_sidebar_always_tells_photos_dimensions_and_mode(library: Path) -> None:
     for page in ("", "add", "library", "statistics", "settings"):
         text = said(opened(page))

@@ -11,9 +11,8 @@ from framekeep.app.views.common import megabytes, plain, told
 from framekeep.app.views.dialogs import OPEN
 from framekeep.app.views.work import job_card
 from framekeep.errors import FramekeepError
-from framekeep.modelling import ModelStatus, list_models
+from framekeep.modelling import SEGMENTER, ModelStatus, list_models
 
-SEGMENTER = "segmenter"
 CLEAR_WORDS = "clear the library"
 STRENGTH = {
     "starter": "Ships with framekeep and works with no network. Knows what a thousand everyday "
@@ -29,10 +28,12 @@ STRENGTH = {
 
 
 def page() -> None:
-    """The Settings page: encoder, library, about."""
+    """The Settings page: encoder, segmenters, library, about."""
     st.title("Settings", anchor=False)
     with told():
         _encoders()
+    with told():
+        _segmenters()
     with told():
         _library(context())
     _about()
@@ -48,9 +49,8 @@ def _encoders() -> None:
     )
     _encoder_work()
     for model in list_models(here.settings):
-        if model.kind == SEGMENTER:
-            continue  # the Objects page has those
-        _encoder(here, model, current=model.name == info.name)
+        if model.kind != SEGMENTER:
+            _encoder(here, model, current=model.name == info.name)
 
 
 def _encoder(here: Context, model: ModelStatus, *, current: bool) -> None:
@@ -73,6 +73,36 @@ def _encoder(here: Context, model: ModelStatus, *, current: bool) -> None:
                 st.rerun()
         elif st.button("Use", key=f"use_{model.name}", icon=":material/swap_horiz:"):
             here.jobs.use_encoder(model.name)
+            st.rerun()
+
+
+def _segmenters() -> None:
+    here = context()
+    st.subheader("Segmenters", anchor=False)
+    st.markdown(
+        "They find the objects in photos, and answer clicks. Where none is chosen, "
+        f"**{plain(here.library.default_segmenter())}** is taken."
+    )
+    for model in list_models(here.settings):
+        if model.kind == SEGMENTER:
+            _segmenter(here, model)
+
+
+def _segmenter(here: Context, model: ModelStatus) -> None:
+    with (
+        st.container(border=True, key=f"segmenter_{model.name}"),
+        st.container(horizontal=True, vertical_alignment="center"),
+    ):
+        where = "on this machine" if model.on_disk else "not on this machine yet"
+        note = f"{model.note[:1].upper()}{model.note[1:]}."
+        st.markdown(
+            f"**{plain(model.name)}** · {megabytes(model.bytes)} · {where}  \n{note}",
+            width="stretch",
+        )
+        if not model.on_disk and st.button(
+            "Fetch", key=f"pull_{model.name}", icon=":material/download:"
+        ):
+            here.jobs.pull(model.name)
             st.rerun()
 
 
@@ -143,5 +173,6 @@ def _about() -> None:
             "- The starter model: EfficientNet-Lite2 and all-MiniLM-L6-v2, both Apache-2.0\n"
             "- CLIP's vocabulary: OpenAI, MIT; its weights are fetched on request and not part of "
             "framekeep\n"
+            "- SAM and SAM 2.1: Meta, Apache-2.0; their weights are fetched on request as well\n"
             "- The demo photos: see the list that lies beside them in the package"
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -27,6 +29,15 @@ _SPLIT = re.compile(r"(?:^|[^a-z])(train|val|valid|validation|test)(?![a-z])", r
 def absolute(path: Path | str) -> Path:
     """A path from the root of the file system, without "..", with links as they are."""
     return Path(os.path.normpath(Path(path).absolute()))
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Tell of a file or folder that cannot be read as InputError, with the system's reason."""
+    try:
+        yield
+    except OSError as exc:
+        raise InputError(f"{path} cannot be read: {(exc.strerror or 'error').lower()}.") from exc
 
 
 def within(root: Path, base: Path, name: str) -> Path | None:

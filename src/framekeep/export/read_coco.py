@@ -18,6 +18,7 @@ from framekeep.export.reading import (
     finite,
     header_size,
     is_unicode,
+    readable,
     split_named,
     within,
 )
@@ -86,16 +87,15 @@ def _is_likely(file: Path) -> bool:
 
 
 def _document(file: Path) -> _Document:
-    try:
+    with readable(file):
         size = file.stat().st_size
         if size > MOST_BYTES:
             raise InputError(
                 f"{file} has {size / 1e9:.1f} GB, more than {MOST_BYTES / 1e9:.0f} GB."
             )
-        document = json.loads(file.read_bytes().decode("utf-8-sig"))
-    except OSError as exc:
-        reason = (exc.strerror or "error").lower()
-        raise InputError(f"{file} cannot be read: {reason}.") from exc
+        content = file.read_bytes()
+    try:
+        document = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as exc:
         raise InputError(f"{file} is no JSON document, or a damaged one.") from exc
     parts = ("images", "annotations", "categories")
@@ -159,7 +159,8 @@ class _Reader:
             try:
                 if not isinstance(entry, dict):
                     raise InputError("The entry is no JSON object.")
-                note = take(entry)
+                with readable(self._file.parent):
+                    note = take(entry)
             except InputError as exc:
                 note = str(exc)
             if note:

@@ -16,6 +16,7 @@ from framekeep.export.reading import (
     absolute,
     finite,
     header_size,
+    readable,
     split_named,
     within,
 )
@@ -56,7 +57,12 @@ def read_yolo(path: Path | str) -> tuple[list[ImportedImage], list[ImportProblem
     box (class, centre, size) or a polygon, either with a score behind it. Sizes come from the
     pictures' headers, as they are upright. Raises InputError if there is no such dataset.
     """
-    layout = _layout(absolute(path))
+    start = absolute(path)
+    with readable(start):
+        return _read(_layout(start))
+
+
+def _read(layout: _Layout) -> tuple[list[ImportedImage], list[ImportProblem]]:
     images: list[ImportedImage] = []
     seen: set[Path] = set()
     labels: set[Path] = set()
@@ -98,13 +104,12 @@ def _layout(start: Path) -> _Layout:
 
 
 def _text(file: Path) -> str:
-    try:
+    with readable(file):
         if file.stat().st_size > MOST_BYTES:
             raise InputError(f"{file} has more than {MOST_BYTES / 1e6:.0f} MB.")
-        return file.read_text(encoding="utf-8-sig")
-    except OSError as exc:
-        reason = (exc.strerror or "error").lower()
-        raise InputError(f"{file} cannot be read: {reason}.") from exc
+        content = file.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         raise InputError(f"{file} is no text in UTF-8.") from exc
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from framekeep.errors import FramekeepError, InputError, StoreError, WeightsError
-from framekeep.seed import ModelManager, VectorDatabase
+from framekeep.seed import ModelManager, SegmentExtractor, VectorDatabase
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,6 +32,20 @@ db.add_segments(
     ids=[f"segment-{i}" for i in range(20)],
 )
 print(json.dumps(db.search_by_embedding([2 * x for x in rows[7]], n_results=10)))
+"""
+
+
+SEGMENTS = """
+import json
+from PIL import Image
+from src.processing.segment_extractor import SegmentExtractor
+extractor = SegmentExtractor("starter")
+image = Image.open("photo.jpg")
+found = []
+for segment, crop in extractor.extract(image):
+    assert segment.mask.shape == (image.height, image.width)
+    found.append({**segment.metadata, "pixels": int(segment.mask.sum()), "crop": crop.size})
+print(json.dumps(found))
 """
 
 
@@ -129,3 +143,61 @@ def test_without_weights_the_model_says_how_to_get_them() -> None:
         models.encode(Image.new("RGB", (64, 64)))
     with pytest.raises(FramekeepError, match="models"):
         models.encode_text("a photo of a cat")
+
+
+DEMO = ROOT / "src" / "framekeep" / "data" / "demo"
+
+
+def test_segments_are_extracted_from_a_checkout(checkout: Path) -> None:
+    (checkout / "photo.jpg").symlink_to(DEMO / "demo-02.jpg")
+    first, *_ = run(SEGMENTS, checkout)
+    assert first["area"] == first["pixels"] > 0
+    width, height = first["right"] - first["left"], first["bottom"] - first["top"]
+    assert width <= first["crop"][0] <= width * 1.3
+    assert height <= first["crop"][1] <= height * 1.3 or first["crop"][1] <= width * 1.3
+    assert 0 < first["score"] <= 1
+    assert "cat" in first["label"]
+
+
+def test_extracting_is_segmenting_cropping_and_nothing_else(database: VectorDatabase) -> None:
+    extractor = SegmentExtractor("starter")
+    image = Image.open(DEMO / "demo-02.jpg")
+    segments = extractor.extract_segments(image)
+    pairs = extractor.extract(image, margin=0.0)
+    assert [segment.bbox_xyxy for segment, _ in pairs] == [each.bbox_xyxy for each in segments]
+    for segment, crop in pairs:
+        left, top, right, bottom = map(int, segment.bbox_xyxy)
+        assert crop.size == (right - left, bottom - top)
+        blurred = extractor.blur_background(image, segment.mask)
+        assert blurred.size == image.size
+        around = np.abs(np.asarray(crop, int) - np.asarray(blurred)[top:bottom, left:right])
+        assert around.max() <= 1
+        whole = np.asarray(image.convert("RGB"))
+        assert np.array_equal(np.asarray(blurred)[segment.mask], whole[segment.mask])
+        assert not np.array_equal(np.asarray(blurred), whole)
+    database.add_segments(
+        np.eye(len(pairs) + 1, dtype=np.float32)[: len(pairs)],
+        [segment.metadata for segment, _ in pairs],
+        [f"segment-{n}" for n in range(len(pairs))],
+    )
+    kept = database.search_by_embedding(np.eye(len(pairs) + 1, dtype=np.float32)[0])
+    assert kept["metadatas"][0][0] == segments[0].metadata
+
+
+def test_pictures_are_turned_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = Image.new("RGB", (96, 64), "red")
+    image.info["exif"] = exif.tobytes()
+    assert SegmentExtractor().blur_background(image, np.ones((96, 64), bool)).size == (64, 96)
+
+
+def test_a_blur_that_cannot_be_is_refused() -> None:
+    extractor = SegmentExtractor()
+    image, mask = Image.new("RGB", (40, 30)), np.ones((30, 40), bool)
+    with pytest.raises(InputError, match="odd"):
+        extractor.blur_background(image, mask, kernel_size=20)
+    with pytest.raises(InputError, match="does not fit"):
+        extractor.blur_background(image, mask.T)
+    with pytest.raises(InputError, match="Pillow"):
+        extractor.blur_background("photo.jpg", mask)  # type: ignore[arg-type]

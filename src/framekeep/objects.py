@@ -6,7 +6,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -251,26 +251,21 @@ class Objects:
 
         The index takes them where no other process writes. Else a search scores them exactly.
         """
-        for media_id, segments in self._by_medium(ids).items():
-            try:
-                self._encode_of(media_id, segments)
-            except (MediaError, EncoderError, WeightsError):
-                continue
-
-    def _by_medium(self, ids: Sequence[str]) -> dict[str, list[Segment]]:
-        found: dict[str, list[Segment]] = {}
-        for segment in self._catalog.segments(ids).values():
-            found.setdefault(segment.media_id, []).append(segment)
-        return found
-
-    def _encode_of(self, media_id: str, segments: Sequence[Segment]) -> None:
         from framekeep.segmenting import ObjectWriter
 
-        stores = self._stores()
+        by_medium: dict[str, list[Segment]] = {}
+        for segment in self._catalog.segments(ids).values():
+            by_medium.setdefault(segment.media_id, []).append(segment)
+        try:
+            stores = self._stores()
+        except (EncoderError, WeightsError):
+            return
         writer = ObjectWriter(stores, index=False)
-        writer.add(self.picture(media_id), segments)
+        for media_id, segments in by_medium.items():
+            with suppress(MediaError):
+                writer.add(self.picture(media_id), segments)
         writer.flush()
-        self._index_now(stores, [segment.segment_id for segment in segments])
+        self._index_now(stores, ids)
 
     def _index_now(self, stores: Stores, ids: Sequence[str]) -> None:
         try:

@@ -386,3 +386,34 @@ def test_an_object_corrected_while_it_is_encoded_keeps_the_new_vector(library, m
     writer.flush()
     assert_whole(library)
     assert isinstance(library.segments(media_id)[0].mask, Mask)
+
+
+def test_a_correction_is_kept_where_its_vector_cannot_be_made(library):
+    list(library.segment(segmenter=GridSegmenter()))
+    media_id = ids_of(library)[0]
+    segment = library.segments(media_id)[0]
+    path = library.original(media_id)
+    content = path.read_bytes()
+    path.unlink()
+    mask = np.zeros((64, 96), bool)
+    mask[5:50, 3:80] = True
+    assert library.correct(segment.segment_id, mask).area_px == 45 * 77
+    found = [hit.segment.segment_id for hit in library.search("red", of="objects", limit=99)]
+    assert segment.segment_id not in found  # its former vector is another object's
+    assert len(found) == 31
+    path.write_bytes(content)
+    assert list(library.segment(segmenter=GridSegmenter()))[-1].counts.indexed == 1
+    assert_whole(library)
+
+
+def test_what_was_rejected_is_found_again_once_it_is_reopened(library):
+    list(library.segment(segmenter=GridSegmenter()))
+    segment = library.segments(ids_of(library)[0])[0]
+    library.reject([segment.segment_id])
+    list(library.segment(segmenter=GridSegmenter()))
+    assert segment.segment_id not in index_ids(library)
+    library.reopen([segment.segment_id])
+    hits = library.search("red", of="objects", limit=99)
+    assert segment.segment_id in [hit.segment.segment_id for hit in hits]
+    list(library.segment(segmenter=GridSegmenter()))
+    assert_whole(library)

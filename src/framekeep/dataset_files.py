@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import cast
+
+import numpy as np
 
 from framekeep.errors import MediaError
 from framekeep.export.crops import crop_folders, crop_names, cut_out
@@ -15,6 +17,7 @@ from framekeep.export.manifest import write_json
 from framekeep.export.options import TABLES, ExportOptions
 from framekeep.export.records import Dataset, ExportImage
 from framekeep.export.table import TableFormat, write_tables
+from framekeep.geometry import decode_part, redrawn_iou
 from framekeep.media.scan import content_id
 from framekeep.media.upright import Form, read_upright, write_picture
 from framekeep.types import RgbImage, Vectors
@@ -37,13 +40,15 @@ class Limits:
 class Written:
     """What became of one image: its files' SHA-256 by path, or the reason why it is left out.
 
-    `copied` is True where a link was wanted and the system made a copy necessary.
+    `copied` is True where a link was wanted and the system made a copy necessary; `poor` counts
+    the objects of which YOLO's one outline keeps too little.
     """
 
     image: ExportImage
     files: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
     copied: bool = False
+    poor: int = 0
 
 
 def picture_place(options: ExportOptions, image: ExportImage) -> PurePosixPath:
@@ -53,8 +58,15 @@ def picture_place(options: ExportOptions, image: ExportImage) -> PurePosixPath:
     return PurePosixPath(image.split) / "images" / image.file_name
 
 
+def label_place(image: ExportImage) -> PurePosixPath:
+    """Where the labels of a picture lie in a YOLO dataset."""
+    stem = image.file_name.rpartition(".")[0]
+    return PurePosixPath("labels") / (image.split or "train") / f"{stem}.txt"
+
+
 class PictureWriter:
-    """Writes the pictures of a dataset into a folder; several threads may use it.
+    """Writes the pictures of a dataset, and YOLO's labels, into a folder; several threads may use
+    it.
 
     `find` tells where a medium's files lie now. Each is compared with its SHA-256 while it is
     read: what has changed is left out.
@@ -74,6 +86,7 @@ class PictureWriter:
         self._forms = forms
         self._find = find
         self._limits = limits
+        self._classes = dataset.classes
         self._crops = crop_folders(dataset) if options.format == "crops" else {}
 
     def make_folders(self, dataset: Dataset) -> None:
@@ -82,6 +95,8 @@ class PictureWriter:
         if self._options.holds_pictures:
             empty = [ExportImage("", Path(), "x", (1, 1), split=split) for split in dataset.splits]
             places = [picture_place(self._options, image).parent for image in empty]
+        if self._options.format == "yolo":
+            places += [label_place(image).parent for image in empty]
         for place in places:
             (self._folder / place).mkdir(parents=True, exist_ok=True)
 
@@ -94,7 +109,8 @@ class PictureWriter:
             try:
                 if self._options.format == "crops":
                     return Written(image, self._write_crops(image, path))
-                return self._write_whole(image, path)
+                written = self._write_whole(image, path)
+                return self._with_labels(written) if self._options.format == "yolo" else written
             except MediaError as exc:
                 reason = str(exc)
         return Written(image, reason=reason)
@@ -127,6 +143,16 @@ class PictureWriter:
             digest = image.media_id
         return Written(image, {str(place): digest}, copied=copied)
 
+    def _with_labels(self, written: Written) -> Written:
+        from framekeep.export.yolo import yolo_labels
+
+        place = label_place(written.image)
+        text = yolo_labels(written.image, self._classes, self._options.task)
+        (self._folder / place).write_text(text, "utf-8", newline="\n")
+        poor = _poor(written.image, text) if self._options.task == "segment" else 0
+        digest = content_id(str(self._folder / place))
+        return replace(written, files={**written.files, str(place): digest}, poor=poor)
+
     def _write_crops(self, image: ExportImage, path: str) -> dict[str, str]:
         rgb = self._upright(image, path)
         written = {}
@@ -150,7 +176,7 @@ class PictureWriter:
 def write_descriptions(
     folder: Path, dataset: Dataset, options: ExportOptions, vectors: Mapping[str, Vectors]
 ) -> tuple[dict[str, str], list[str]]:
-    """Write annotations, labels or tables; gives their SHA-256 by path, and what a person should
+    """Write annotations or tables; gives their SHA-256 by path, and what a person should
     know of them, in sentences. Raises OSError."""
     names: list[str] = []
     notes: list[str] = []
@@ -159,7 +185,7 @@ def write_descriptions(
     elif options.format == "coco":
         names, notes = _write_coco(folder, dataset, options)
     elif options.format == "yolo":
-        names, notes = _write_yolo(folder, dataset, options)
+        names = _write_yolo(folder, dataset)
     return {name: content_id(str(folder / name)) for name in names}, notes
 
 
@@ -188,26 +214,33 @@ def _write_coco(
     ]
 
 
-def _write_yolo(
-    folder: Path, dataset: Dataset, options: ExportOptions
-) -> tuple[list[str], list[str]]:
-    from framekeep.export.yolo import LEAST_IOU, data_yaml, poorly_redrawn, yolo_labels
+def _write_yolo(folder: Path, dataset: Dataset) -> list[str]:
+    from framekeep.export.yolo import data_yaml
 
-    names, poor = ["data.yaml"], 0
     (folder / "data.yaml").write_text(data_yaml(dataset), "utf-8", newline="\n")
-    for split in dataset.splits:
-        (folder / "labels" / (split or "train")).mkdir(parents=True, exist_ok=True)
-    for image in dataset.images:
-        stem = image.file_name.rpartition(".")[0]
-        place = PurePosixPath("labels") / (image.split or "train") / f"{stem}.txt"
-        text = yolo_labels(image, dataset.classes, options.task)
-        (folder / place).write_text(text, "utf-8", newline="\n")
-        names.append(str(place))
-        poor += len(poorly_redrawn(image)) if options.task == "segment" else 0
-    if not poor:
-        return names, []
-    return names, [
-        f"{_objects(poor)} of which one outline keeps less than {LEAST_IOU} of the mask: parts "
+    return ["data.yaml"]
+
+
+def _poor(image: ExportImage, text: str) -> int:
+    """How many objects of a label file keep too little of their mask when drawn again."""
+    from framekeep.export.yolo import LEAST_IOU
+
+    poor = 0
+    for thing, line in zip(image.objects, text.splitlines(), strict=True):
+        shares = np.array(line.split()[1:], np.float64).reshape(-1, 2)
+        part, left_top = decode_part(thing.mask)
+        poor += redrawn_iou(part, shares * thing.mask.size_wh - left_top)[1] < LEAST_IOU
+    return poor
+
+
+def of_poor(count: int) -> list[str]:
+    """What a person should know of such objects."""
+    from framekeep.export.yolo import LEAST_IOU
+
+    if not count:
+        return []
+    return [
+        f"{_objects(count)} of which one outline keeps less than {LEAST_IOU} of the mask: parts "
         "that lie far apart for their size. COCO keeps them whole."
     ]
 

@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from framekeep.collecting import Collected, collect
-from framekeep.dataset_files import Limits, PictureWriter, Written, write_descriptions
+from framekeep.dataset_files import (
+    Limits,
+    PictureWriter,
+    Written,
+    of_poor,
+    write_descriptions,
+)
 from framekeep.duplicates import alike_among, perceptual
 from framekeep.errors import InputError
 from framekeep.export.dataset import count_images, count_objects
@@ -235,7 +241,7 @@ def _write(
         vectors = manifest.vectors if pictures.again else _vectors(source, written, options)
         described, notes = write_descriptions(part, written, options, vectors)
         files = pictures.files | described
-        report = settle(written, [*_of_copies(pictures.copied), *notes])
+        report = settle(written, [*_of_copies(pictures.copied), *of_poor(pictures.poor), *notes])
         write_json(part / REPORT_FILE, report)
         files[REPORT_FILE] = content_id(str(part / REPORT_FILE))
         full = replace(manifest, dataset=written, vectors=vectors, report=report, files=files)
@@ -251,6 +257,7 @@ class _Pictures:
         self.kept: list[ExportImage] = []
         self.files: dict[str, str] = {}
         self.copied = 0
+        self.poor = 0
         self._dataset = manifest.dataset
         self._threads = source.threads
         self._tally = tally
@@ -281,6 +288,7 @@ class _Pictures:
             self.kept.append(outcome.image)
             self.files.update(outcome.files)
             self.copied += outcome.copied
+            self.poor += outcome.poor
             return "written"
         if self.again:
             raise InputError(f"{outcome.image.file_name} cannot be had: {outcome.reason}")

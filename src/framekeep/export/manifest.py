@@ -49,10 +49,27 @@ class Manifest:
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a document so that the same content always gives the same bytes. Raises OSError."""
+    """Write a document, each entry of its lists in a line of its own. Raises OSError.
+
+    The same content always gives the same bytes.
+    """
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        json.dump(document, file, ensure_ascii=False, indent=1, allow_nan=False)
-        file.write("\n")
+        before = "{\n"
+        for name, value in document.items():
+            file.write(f"{before}{_json(name)}: ")
+            before = ",\n"
+            if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
+                # Entry by entry: the whole text of a large dataset need not be in memory.
+                for number, entry in enumerate(value):
+                    file.write(("[\n" if number == 0 else ",\n") + _json(entry))
+                file.write("\n]")
+            else:
+                file.write(_json(value))
+        file.write("\n}\n" if document else "{}\n")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def mask_digest(mask: Mask) -> str:

@@ -233,8 +233,9 @@ class _Dealer:
         """The split most behind its share of a class, then of all media, among those with room."""
         room = {s: share * self.total - self.size[s] for s, share in self.shares.items()}
         # Without regard to room, classes of few images would all end in the largest split.
-        with_room = [s for s in self.shares if room[s] >= len(group) / 2]
-        fitting = with_room or [max(self.shares, key=lambda s: room[s])]
+        whole = [s for s in self.shares if room[s] >= len(group)]
+        half = [s for s in self.shares if room[s] >= len(group) / 2]
+        fitting = whole or half or [max(self.shares, key=lambda s: room[s])]
         much = self.counts[group][name] if name is not None else 1
 
         def behind(split: Split) -> tuple[float, float, str]:

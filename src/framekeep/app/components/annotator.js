@@ -35,9 +35,11 @@ class Annotator extends Corners {
     this.toast.hidden = true;
     const body = el("div", { class: "body" });
     const left = el("div", { class: "left" });
-    left.append(this.panel.bar, this.stage.node, this.panel.hint, this.panel.finish);
+    const frame = el("div", { class: "frame" });
+    frame.append(this.stage.node, this.panel.view, this.panel.finish, this.toast);
+    left.append(this.panel.bar, frame, this.panel.options);
     body.append(left, this.panel.side);
-    this.root.replaceChildren(this.panel.top, body, this.toast);
+    this.root.replaceChildren(this.panel.top, body);
     this.anywhere = (event) => this.key(event);
     this.released = (event) => this.keyUp(event);
     // Before Streamlit's own keys, which would run the page anew at "r".
@@ -93,7 +95,7 @@ class Annotator extends Corners {
       this.selected = this.objects.find((one) => one.id === wanted) || null;
       this.draft = before.draft || null;
       if (this.draft?.kind === "prompt") this.prompt();
-      if (this.tool === "brush" || this.tool === "eraser") this.openLayer(this.selected);
+      this.syncLayer();
       this.saver.run();
       this.refresh();
     });
@@ -212,7 +214,7 @@ class Annotator extends Corners {
 
   reopenLayer() {
     this.layer = null;
-    if (this.tool === "brush" || this.tool === "eraser") this.openLayer(this.selected);
+    this.syncLayer();
     this.stage.redraw();
   }
 
@@ -223,8 +225,7 @@ class Annotator extends Corners {
     if (object !== this.selected && this.draft && !this.finished()) return;
     this.selected = object;
     this.handles = this.active = null;
-    if (this.tool === "brush" || this.tool === "eraser") this.openLayer(object);
-    else this.layer = null;
+    this.syncLayer();
     if (object && show) this.reveal(object);
     this.remember();
     this.refresh();

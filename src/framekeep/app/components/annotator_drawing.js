@@ -34,9 +34,15 @@ class Drawing {
     this.dropGesture();
     this.tool = tool;
     this.minus = false;
-    if (tool !== "brush" && tool !== "eraser") this.layer = null;
+    this.syncLayer();
     this.remember();
     this.refresh();
+  }
+
+  // The selected object is painted on as long as a brush is in hand.
+  syncLayer() {
+    if (this.tool === "brush" || this.tool === "eraser") this.openLayer(this.selected);
+    else this.layer = null;
   }
 
   get painted() {
@@ -241,7 +247,7 @@ class Drawing {
   draw(body, rings, draft) {
     const places = rings.length ? rings.flatMap(pairs) : body.strokes[0].points;
     const object = { id: `new:${draft.key}`, version: 0, label: draft.label, state: "open", rings,
-      labelSource: draft.label ? "person" : "", box: boxOf(places), area: 0, origin: "drawn" };
+      labelSource: draft.label ? "person" : "", box: boxOf(places), area: 0, origin: "by a person" };
     this.objects.push(this.dress(object));
     const given = draft.label ? { label: draft.label } : {};
     this.saver.add({ kind: "draw", media: this.data.media, id: object.id, body: { ...body, ...given } });

@@ -75,12 +75,14 @@ class Panel {
     this.width.append(this.slider);
     this.minus = button("Not the object", () => host.toggleMinus(), {
       "aria-pressed": "false", title: "Points at what does not belong to the object (Alt-click)" });
-    this.bar.append(this.width, this.minus, el("span", { class: "gap" }),
-      button("−", () => host.stage.zoom(1 / 1.4), { "aria-label": "Zoom out", title: "Zoom out (-)" }),
-      button("+", () => host.stage.zoom(1.4), { "aria-label": "Zoom in", title: "Zoom in (+)" }),
-      button("Fit", () => host.stage.fit(), { title: "Show the whole photo (0)" }));
+    this.options = el("div", { class: "options" });
+    this.options.append(this.hint, this.width, this.minus);
+    this.view = el("div", { class: "view", role: "group", "aria-label": "View" });
     this.outlines = button("Outlines", () => host.toggleOutlines(), { "aria-pressed": "true", title: "Show or hide the outlines (o)" });
-    this.bar.append(this.outlines);
+    this.view.append(this.outlines,
+      button("Fit", () => host.stage.fit(), { title: "Show the whole photo (0)" }),
+      button("−", () => host.stage.zoom(1 / 1.4), { "aria-label": "Zoom out", title: "Zoom out (-)" }),
+      button("+", () => host.stage.zoom(1.4), { "aria-label": "Zoom in", title: "Zoom in (+)" }));
   }
 
   makeSide() {
@@ -102,13 +104,15 @@ class Panel {
     this.accept = button("Accept", () => host.judge("accepted"), { title: "The outline is right (a)" });
     this.reject = button("Reject", () => host.judge("rejected"), { title: "Not an object after all (r, Delete)" });
     this.relabel = button("Label…", () => this.openPicker(), { title: "Give it a class (l)" });
-    this.fresh = button("New object", () => host.startNew(), { title: "Let go of this one and draw another (i)" });
+    this.fresh = button("New", () => host.startNew(), { "aria-label": "New object", title: "Let go of this one and draw another (i)" });
     const row = el("div", { class: "row" });
-    row.append(this.accept, this.reject, this.relabel, this.fresh);
+    row.append(this.accept, this.reject, this.relabel);
+    const head = el("div", { class: "head" });
+    head.append(this.count, this.fresh);
     this.picker = el("div", { class: "picker" });
     this.classes = el("div", { class: "classes", role: "group", "aria-label": "Classes" });
     this.actions.append(this.about, row, this.picker, this.classes);
-    this.side.append(this.actions, this.count, this.list, this.rejected);
+    this.side.append(this.actions, head, this.list, this.rejected);
   }
 
   update() {
@@ -206,7 +210,7 @@ class Panel {
     this.actions.classList.toggle("idle", !target);
     this.about.textContent = selected ? `${selected.title}: ${selected.said}` : host.draft
       ? "A new object" : "Select an object in the photo or in the list.";
-    for (const node of [this.accept, this.reject, this.fresh]) node.disabled = !selected;
+    for (const node of [this.accept, this.reject]) node.disabled = !selected;
     this.relabel.disabled = !target;
     this.accept.setAttribute("aria-pressed", String(selected?.state === "accepted"));
     this.reject.setAttribute("aria-pressed", String(selected?.state === "rejected"));

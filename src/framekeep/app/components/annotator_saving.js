@@ -171,11 +171,17 @@ class Saver {
       return false;
     }
     if (job.kind === "undo") keep(CHANGES, (this.changes = []));
-    const name = this.nameOf(job.id);
-    this.jobs = this.jobs.filter((other) => other !== job &&
-      !(other.id && this.nameOf(other.id) === name && job.kind !== "label" && job.kind !== "state"));
+    const arrived = job.restored && error.status === 409;
+    this.jobs = this.jobs.filter((other) => other !== job && (arrived || !this.restsOn(other, job)));
     this.persist();
-    this.refused(job, job.restored && error.status === 409 ? "" : error.message);
+    this.refused(job, arrived ? "" : error.message);
     return true;
+  }
+
+  // True where an edit cannot be made without another one before it.
+  restsOn(other, job) {
+    if (!other.id || this.nameOf(other.id) !== this.nameOf(job.id)) return false;
+    const masks = ["strokes", "mask"];
+    return job.kind === "draw" || (masks.includes(job.kind) && masks.includes(other.kind));
   }
 }

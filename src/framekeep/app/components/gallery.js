@@ -161,12 +161,16 @@ class Gallery extends Tiles {
     if (!items.length) return;
     const state = { accept: "accepted", reject: "rejected" }[what];
     if (state && items.every((item) => this.edited(item.object).state === state)) what = "reopen";
-    if (this.telling) this.tellNow();
-    const number = Math.max(Date.now(), (this.edits.at(-1)?.number || this.data.handled) + 1);
-    this.edits.push({ number, what, ids: items.map((item) => item.id), value });
-    this.setState("edits", this.edits);
+    this.push(what, items.map((item) => item.id), value);
     for (const item of items) this.dress(this.tiles[this.items.indexOf(item)], item);
     if (this.data.review && !this.selected.size) this.setCursor(this.cursor + 1);
+  }
+
+  push(what, ids, value = "") {
+    if (this.telling) this.tellNow();
+    const number = Math.max(Date.now(), (this.edits.at(-1)?.number || this.data.handled) + 1);
+    this.edits.push({ number, what, ids, value });
+    this.setState("edits", [...this.edits]);
   }
 
   // What an action is about: the selection, else the tile with the cursor.
@@ -340,7 +344,7 @@ class Gallery extends Tiles {
     if (typing || shown[0] !== this) return;
     if (event.key === "z" && (event.ctrlKey || event.metaKey) && this.data.undo) {
       event.preventDefault();
-      return this.ask("act", { what: "undo", ids: [] });
+      return this.push("undo", []);
     }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "/") {

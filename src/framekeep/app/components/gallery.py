@@ -15,7 +15,7 @@ from framekeep.types import Hit
 FIRST = 10
 ROWS_PX = {"small": 112, "medium": 184, "large": 300}
 CLASS_KEYS = 9
-EDITS = ("accept", "reject", "reopen", "class")
+EDITS = ("accept", "reject", "reopen", "class", "undo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class GalleryEvent:
 
 @dataclass(frozen=True, slots=True)
 class GalleryEdit:
-    """A quick edit by keyboard: accept, reject, reopen, or class, which has a label's name.
+    """A quick edit by keyboard: accept, reject, reopen, undo, or class, with a label's name.
 
     Several may be waiting; `number` grows from one to the next.
     """

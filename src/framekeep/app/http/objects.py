@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from anyio import to_thread
@@ -168,11 +168,11 @@ def shown(segment: Segment, outlines: Outlines) -> dict[str, Any]:
 
 def origin(segment: Segment) -> str:
     """Where an object's mask comes from, in words."""
-    name = segment.segmenter_id.partition("@")[0]
+    name = segment.segmenter_id.partition("@")[0].removesuffix("-seg")
     if segment.mask_source == "import":
         return "imported"
     if segment.mask_source == "person":
-        return "drawn" if segment.segmenter_id == PERSON else f"drawn with {name}"
+        return "by a person" + ("" if segment.segmenter_id == PERSON else f" with {name}")
     return "draft of the main object by starter" if name == "starter" else f"found by {name}"
 
 
@@ -187,8 +187,12 @@ def seen(segment: Segment) -> str:
 
 def _warm(here: Parts) -> None:
     """Load the segmenter before the first prompt; why it does not load is told by that one."""
-    with suppress(FramekeepError):
+    try:
         here.library.segmenter(here.segmenter)
+    except FramekeepError:
+        return
+    except Exception:
+        logging.getLogger(__name__).exception("The segmenter could not be loaded")
 
 
 def _prompted(here: Parts, media_id: str, prompt: Prompt) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Changing them is an edit like any other (see `framekeep.store.catalog_edits`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -15,7 +16,15 @@ from framekeep.object_types import Change, LabelClass
 from framekeep.store.class_rows import known_classes, name_key, new_class, tidy
 from framekeep.store.database import Database
 from framekeep.store.journal import Edit, Row
-from framekeep.store.tables import LIVE, REJECTED, annotation_table, classes, media, segments
+from framekeep.store.tables import (
+    GONE,
+    SAID_OF_MEDIA,
+    SAID_OF_OBJECTS,
+    annotation_table,
+    classes,
+    media,
+    segments,
+)
 
 
 class ClassesPart:
@@ -39,8 +48,8 @@ class ClassesPart:
                 row.class_id,
                 row.name,
                 row.colour,
-                on_segments.get(row.class_id, 0),
-                on_media.get(row.class_id, 0),
+                on_segments[row.class_id],
+                on_media[row.class_id],
             )
             for row in rows
         ]
@@ -160,18 +169,19 @@ def _move(edit: Edit, class_id: int, into: int) -> None:
         edit.update(segments, [(row, {column.name: into}) for row in rows])
 
 
-def _counts(connection: Connection, *, of_segments: bool = True) -> dict[int, int]:
+def _counts(connection: Connection, *, of_segments: bool = True) -> Counter[int]:
     """How many live segments, or media, carry each class by a person's or an import's word."""
-    said = annotation_table.c
-    query = (
-        sa.select(said.class_id, sa.func.count())
-        .join(media, media.c.media_id == said.media_id)
-        .where(said.kind == "label", said.source != "model", media.c.state == LIVE)
-        .group_by(said.class_id)
-    )
+    number = sa.func.count()
     if of_segments:
-        query = query.join(segments, segments.c.segment_id == said.segment_id)
-        query = query.where(segments.c.state != REJECTED)
+        of = segments
+        query = sa.select(of.c.label_id, number).where(SAID_OF_OBJECTS).group_by(of.c.label_id)
     else:
-        query = query.where(said.segment_id.is_(None))
-    return {class_id: int(number) for class_id, number in connection.execute(query)}
+        of = annotation_table
+        query = sa.select(of.c.class_id, number).where(SAID_OF_MEDIA).group_by(of.c.class_id)
+        query = query.where(of.c.source != "model")
+    found = Counter({row[0]: int(row[1]) for row in connection.execute(query)})
+    gone = sa.select(media.c.media_id).where(media.c.state.in_(GONE))
+    found.subtract(
+        {row[0]: int(row[1]) for row in connection.execute(query.where(of.c.media_id.in_(gone)))}
+    )
+    return found

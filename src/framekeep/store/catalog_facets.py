@@ -14,8 +14,10 @@ from framekeep.filters import And, Compare, Filter, parse_filter
 from framekeep.store.catalog_select import matching_condition
 from framekeep.store.database import Database
 from framekeep.store.tables import (
+    GONE,
     LIVE,
     REJECTED,
+    SAID_OF_MEDIA,
     annotation_table,
     classes,
     files,
@@ -142,24 +144,19 @@ class FacetsPart:
 
     def _labels(self, where: Filter | None) -> list[FacetValue]:
         """Labels that media carry themselves or on a live object, people's and models' alike."""
-        said = annotation_table.c
-        of_objects = sa.select(segments.c.label_id.label("class_id"), segments.c.media_id).where(
-            segments.c.label_id.is_not(None), segments.c.state != REJECTED
-        )
-        of_media = sa.select(said.class_id, said.media_id).where(
-            said.kind == "label", said.segment_id.is_(None)
-        )
-        either = of_objects.union(of_media).subquery()
-        query = (
-            sa.select(classes.c.name, sa.func.count())
-            .select_from(classes)
-            .join(either, either.c.class_id == classes.c.class_id)
-            .join(media, media.c.media_id == either.c.media_id)
-            .where(matching_condition(where))
-            .group_by(classes.c.name)
-        )
+        matching = sa.select(media.c.media_id).where(matching_condition(where))
+        gone = sa.select(media.c.media_id).where(media.c.state.in_(GONE))
+        # Nearly all media are live: without a filter the others are counted apart and taken off.
+        parts = [(1, None), (-1, gone)] if where is None else [(1, matching)]
+        counts: Counter[int] = Counter()
         with self._db.read() as connection:
-            found = {str(name): int(n) for name, n in connection.execute(query)}
+            for sign, of_media in parts:
+                for query in _by_label(of_media):
+                    for row in connection.execute(query):
+                        counts[row[0]] += sign * int(row[1])
+            names = sa.select(classes.c.class_id, classes.c.name)
+            found = {row.name: counts[row.class_id] for row in connection.execute(names)}
+        found = {name: number for name, number in found.items() if number}
         return self._texts("label", _most(found), where, found.get)
 
     def _objects(self, where: Filter | None) -> list[FacetValue]:
@@ -220,6 +217,22 @@ class FacetsPart:
             )
 
         return sorted(map(value, names), key=lambda each: -each.count)
+
+
+def _by_label(of_media: sa.Select[tuple[str]] | None) -> list[sa.Select[tuple[int, int]]]:
+    """How many media have a live object of each class, and how many carry it on themselves alone.
+
+    Of those media that a query selects, or of all there are.
+    """
+    label, medium, said = segments.c.label_id, segments.c.media_id, annotation_table.c
+    kept = segments.c.state != REJECTED
+    here = sa.exists().where(label == said.class_id, medium == said.media_id, kept)
+    on_objects = sa.select(label, sa.func.count(medium.distinct())).where(label.is_not(None), kept)
+    alone = sa.select(said.class_id, sa.func.count()).where(SAID_OF_MEDIA, ~here)
+    if of_media is not None:
+        on_objects = on_objects.where(medium.in_(of_media))
+        alone = alone.where(said.media_id.in_(of_media))
+    return [on_objects.group_by(label), alone.group_by(said.class_id)]
 
 
 def _step(column: sa.Column[Any], bounds: Iterable[float]) -> sa.ColumnElement[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,9 @@ from framekeep.errors import InputError, NotFoundError
 from framekeep.object_types import Mask, Proposal, Segment
 from framekeep.store.class_rows import class_ids
 from framekeep.store.database import Database, pages
-from framekeep.store.members import OBJECTS
 from framekeep.store.segment_rows import Row, doubt, mask_columns, model_label, read_segments
 from framekeep.store.tables import (
+    GONE,
     LIVE,
     REJECTED,
     annotation_table,
@@ -123,28 +123,31 @@ class SegmentsPart:
 
         All but `rejected` leave rejected ones out; `by_segmenter` is a dict of their numbers.
         """
-        labelled = sa.func.count(segments.c.label_id)
-        query = (
-            sa.select(segments.c.segmenter_id, segments.c.state, sa.func.count(), labelled)
-            .select_from(OBJECTS.rows)
-            .where(media.c.state == LIVE)
-            .group_by(segments.c.segmenter_id, segments.c.state)
+        number, labelled = sa.func.count(), sa.func.count(segments.c.label_id)
+        by = (segments.c.segmenter_id, segments.c.state)
+        every = sa.select(*by, number, labelled).group_by(*by)
+        gone = every.where(
+            segments.c.media_id.in_(sa.select(media.c.media_id).where(media.c.state.in_(GONE)))
         )
-        distinct = sa.func.count(segments.c.media_id.distinct())
-        counts = {"segments": 0, "accepted": 0, "labelled": 0, "rejected": 0}
-        by_segmenter: dict[str, int] = defaultdict(int)
+        held = sa.exists().where(
+            segments.c.media_id == media.c.media_id, segments.c.state != REJECTED
+        )
+        with_any = sa.select(number).select_from(media).where(media.c.state == LIVE, held)
+        counts: Counter[str] = Counter()
+        by_segmenter: Counter[str] = Counter()
         with self._db.read() as connection:
-            for segmenter_id, state, number, with_label in connection.execute(query):
-                if state == REJECTED:
-                    counts["rejected"] += number
-                    continue
-                counts["segments"] += number
-                counts["labelled"] += with_label
-                counts["accepted"] += number if state == "accepted" else 0
-                by_segmenter[segmenter_id] += number
-            held = sa.select(distinct).select_from(OBJECTS.rows).where(OBJECTS.live)
-            held_media = connection.scalar(held) or 0
-        return {**counts, "media": held_media, "by_segmenter": dict(sorted(by_segmenter.items()))}
+            # Nearly all media are live: those that are not are counted apart and taken off.
+            for sign, query in ((1, every), (-1, gone)):
+                for segmenter_id, state, found, with_label in connection.execute(query):
+                    if state != REJECTED:
+                        counts["segments"] += sign * found
+                        counts["labelled"] += sign * with_label
+                        by_segmenter[segmenter_id] += sign * found
+                    counts[state] += sign * found
+            counts["media"] = connection.scalar(with_any) or 0
+        names = ("segments", "media", "accepted", "labelled", "rejected")
+        some = {name: count for name, count in sorted(by_segmenter.items()) if count}
+        return {**{name: counts[name] for name in names}, "by_segmenter": some}
 
     def splits(self, key: str) -> dict[str, str]:
         """Which split each medium went to, under one key of a dataset's split."""

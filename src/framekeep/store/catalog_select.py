@@ -15,6 +15,8 @@ from framekeep.store.tables import LIVE, REJECTED, media, segments
 if TYPE_CHECKING:
     from framekeep.filters import Filter
 
+FEW = 2000
+
 
 class SelectPart:
     """Part of `Catalog` and `ObjectIndex`: selection.
@@ -39,12 +41,25 @@ class SelectPart:
         needs a look (see `framekeep.store.segment_rows.doubt`).
         """
         of = self._members
-        matches = matching_condition(where, of, by_state=order == "newest")
+        few = self._few(where) if of.of == "objects" and where is not None and order else None
+        by_state = order == "newest" and few is None
+        matches = (
+            matching_condition(where, of, by_state=by_state) if few is None else of.id.in_(few)
+        )
         query = sa.select(of.id).select_from(of.rows).where(matches).limit(limit).offset(offset)
         if order is not None:
             query = query.order_by(*of.orders[order])
         with self._db.read() as connection:
             return list(connection.scalars(query))
+
+    def _few(self, where: Filter | None) -> list[str] | None:
+        """All that match, in no order, where they are few; None where they are many.
+
+        For few the database begins with what the filter names; in order it would begin with the
+        first of all objects, and pass over a million to find a rare label.
+        """
+        found = self.select_ids(where, FEW + 1, order=None)
+        return found if len(found) <= FEW else None
 
     def count_matching(self, where: Filter | None) -> int:
         """How many live members match."""

@@ -23,6 +23,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -32,8 +33,15 @@ SCHEMA_HEAD = "0003"
 LIVE = "indexed"
 """The state of media that can be found."""
 
+GONE = ("pending", "missing")
+"""The states of the other media: few, so that counting them apart is quick."""
+
 REJECTED = "rejected"
 """The state of segments that are no objects after all; the others of live media are live."""
+
+SAID_OF_OBJECTS = text("label_source <> 'model' AND state <> 'rejected'")
+SAID_OF_MEDIA = text("segment_id IS NULL AND kind = 'label'")
+"""Which rows have a label that somebody gave: written out, as indexes of their own need it."""
 
 # Operating systems allow names that are no valid Unicode; Python shows their bytes as lone
 # surrogates, which no database stores. They travel as private-use characters, one for one, so
@@ -276,9 +284,15 @@ segments = Table(
     Index(None, "model_label_id"),
     Index(None, "state", "doubt", "segment_id"),
     Index(None, "doubt", "segment_id"),
-    Index(None, "score"),
-    Index(None, "area_px"),
-    Index(None, "segmenter_id", "state", "media_id"),
+    Index(None, "score", "state", "media_id"),
+    Index(None, "area_px", "state", "media_id"),
+    Index(None, "segmenter_id", "state", "media_id", "label_id"),
+    Index(
+        "ix_segments_said",
+        "label_id",
+        sqlite_where=SAID_OF_OBJECTS,
+        postgresql_where=SAID_OF_OBJECTS,
+    ),
 )
 
 segment_runs = Table(
@@ -341,6 +355,14 @@ annotation_table = Table(
     Index(None, "segment_id"),
     Index(None, "class_id"),
     Index(None, "kind", "key"),
+    Index(
+        "ix_annotations_of_media",
+        "class_id",
+        "source",
+        "media_id",
+        sqlite_where=SAID_OF_MEDIA,
+        postgresql_where=SAID_OF_MEDIA,
+    ),
     sqlite_with_rowid=False,
 )
 

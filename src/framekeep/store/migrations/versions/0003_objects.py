@@ -8,6 +8,9 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+SAID_OF_OBJECTS = sa.text("label_source <> 'model' AND state <> 'rejected'")
+SAID_OF_MEDIA = sa.text("segment_id IS NULL AND kind = 'label'")
+
 
 def upgrade() -> None:
     op.create_table(
@@ -102,7 +105,12 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("segment_id", name=op.f("pk_segments")),
     )
-    op.create_index(op.f("ix_segments_area_px"), "segments", ["area_px"], unique=False)
+    op.create_index(
+        op.f("ix_segments_area_px_state_media_id"),
+        "segments",
+        ["area_px", "state", "media_id"],
+        unique=False,
+    )
     op.create_index(
         op.f("ix_segments_doubt_segment_id"), "segments", ["doubt", "segment_id"], unique=False
     )
@@ -118,12 +126,25 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_segments_model_label_id"), "segments", ["model_label_id"], unique=False
     )
-    op.create_index(op.f("ix_segments_score"), "segments", ["score"], unique=False)
     op.create_index(
-        op.f("ix_segments_segmenter_id_state_media_id"),
+        op.f("ix_segments_score_state_media_id"),
         "segments",
-        ["segmenter_id", "state", "media_id"],
+        ["score", "state", "media_id"],
         unique=False,
+    )
+    op.create_index(
+        op.f("ix_segments_segmenter_id_state_media_id_label_id"),
+        "segments",
+        ["segmenter_id", "state", "media_id", "label_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_segments_said",
+        "segments",
+        ["label_id"],
+        unique=False,
+        sqlite_where=SAID_OF_OBJECTS,
+        postgresql_where=SAID_OF_OBJECTS,
     )
     op.create_index(
         op.f("ix_segments_state_doubt_segment_id"),
@@ -180,6 +201,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_annotations_class_id"), "annotations", ["class_id"], unique=False)
     op.create_index(op.f("ix_annotations_kind_key"), "annotations", ["kind", "key"], unique=False)
+    op.create_index(
+        "ix_annotations_of_media",
+        "annotations",
+        ["class_id", "source", "media_id"],
+        unique=False,
+        sqlite_where=SAID_OF_MEDIA,
+        postgresql_where=SAID_OF_MEDIA,
+    )
     op.create_index(op.f("ix_annotations_media_id"), "annotations", ["media_id"], unique=False)
     op.create_index(op.f("ix_annotations_segment_id"), "annotations", ["segment_id"], unique=False)
     op.create_table(

@@ -176,6 +176,15 @@ def test_splits_are_folders_lists_and_lists_of_folders(tmp_path):
     assert "outside" in problems[2].what
 
 
+def test_a_split_may_name_pictures_and_a_list_may_be_broken(tmp_path):
+    put(tmp_path, "images/a.png", BOX)
+    (tmp_path / "val.txt").write_bytes(b"\xff\xfe")
+    describe(tmp_path, "train: [images/a.png]\nval: val.txt\nnames: [cat]\n")
+    ((image,), (problem,)) = read_yolo(tmp_path)
+    assert (image.path.name, len(image.objects)) == ("a.png", 1)
+    assert (problem.where, "UTF-8" in problem.what) == ("val.txt", True)
+
+
 def test_one_picture_is_read_once(tmp_path):
     put(tmp_path, "images/train/a.png", BOX)
     describe(tmp_path, "train: images/train\nval: images/train\nnames: [cat]\n")

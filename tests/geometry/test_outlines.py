@@ -96,6 +96,11 @@ def test_what_lies_outside_is_cut_off():
     assert not decode_mask(encode_polygons([(square - 50, [])], (4, 3))).any()
 
 
+def test_points_that_are_no_numbers_are_refused():
+    with pytest.raises(InputError, match="finite"):
+        polygons_to_mask([(np.array([(0, 0), (np.nan, 1), (2, 2)]), [])], (4, 3))
+
+
 def test_rings_of_coco_are_taken_together():
     square = np.array([(0, 0), (3, 0), (3, 3), (0, 3)], np.float64)
     both = rings_to_mask([square, square + 1], (5, 5))

@@ -22,38 +22,41 @@ def sample_grid(ids: list[str]) -> str:
 
 def report_tables(report: ExportReport) -> None:
     """What a dataset holds, by class and split, and what was left out and why."""
+    photos = [f"{split} {report.images.get(split, 0):,}" for split in report.splits if split]
     st.markdown(
-        f"**{counted(report.image_count, 'photo')}** with "
-        f"**{counted(report.object_count, 'object')}** in "
-        f"{counted(len(report.classes), 'class', 'classes')}"
+        f"**{counted(report.image_count, 'photo')}**"
+        + (f" ({', '.join(photos)})" if photos else "")
+        + f" with **{counted(report.object_count, 'object')}** in "
+        + counted(len(report.classes), "class", "classes")
     )
-    table(class_rows(report), "Objects by class and split")
+    if report.objects:
+        table(class_rows(report), "Objects by class and split")
     for note in report.notes:
         st.caption(plain(note))
     if report.left_out:
-        st.subheader("Left out", anchor=False)
-        table(
-            [
-                {
-                    "What": counted(left.count, "photo" if left.what == "image" else "object"),
-                    "Why": left.reason,
-                    "Such as": "\n".join(left.examples),
-                }
-                for left in report.left_out
-            ],
-            "What was left out",
-        )
+        st.markdown("**Left out**")
+        table(left_out_rows(report), "What was left out")
+
+
+def left_out_rows(report: ExportReport) -> list[dict[str, str]]:
+    """A row for each reason for which something was left out."""
+    return [
+        {
+            "What": counted(left.count, "photo" if left.what == "image" else "object"),
+            "Why": left.reason,
+            "Such as": "\n".join(left.examples),
+        }
+        for left in report.left_out
+    ]
 
 
 def class_rows(report: ExportReport) -> list[dict[str, str]]:
-    """A row for each class, and one for the photos, with a column for each split."""
+    """A row for each class with its objects, in a column for each split."""
     columns = {split: split or "Objects" for split in report.splits}
-    rows = [
+    return [
         {
             "Class": name,
             **{title: f"{counts.get(split, 0):,}" for split, title in columns.items()},
         }
         for name, counts in report.objects.items()
     ]
-    photos = {title: f"{report.images.get(split, 0):,}" for split, title in columns.items()}
-    return [{"Class": "Photos", **photos}, *rows]

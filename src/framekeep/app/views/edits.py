@@ -49,15 +49,18 @@ def label_names() -> list[str]:
 
 
 def class_colours() -> dict[str, str]:
-    """Every class with its colour ("#rrggbb"), the most used ones first."""
+    """Every class with its colour ("#rrggbb"), the most used ones first.
+
+    Within a session classes keep their places: the digit keys stand for the first ones.
+    """
     here = context()
-
-    def made() -> dict[str, str]:
-        classes = sorted(here.library.classes(), key=lambda c: (-c.segments - c.media, c.name))
-        return {known.name: known.colour for known in classes}
-
-    colours: dict[str, str] = here.kept(("colours",), made)
-    return colours
+    known = here.kept(("classes",), here.library.classes)
+    ranked = sorted(known, key=lambda each: (-each.segments - each.media, each.name))
+    colours = {each.name: each.colour for each in ranked}
+    places = dict.fromkeys([*st.session_state.get("class_order", ()), *colours])
+    ordered = {name: colours[name] for name in places if name in colours}
+    st.session_state["class_order"] = list(ordered)
+    return ordered
 
 
 def edit(what: str, ids: Sequence[str], value: str = "") -> None:
@@ -91,7 +94,10 @@ def handle_quick_edits(key: str) -> None:
     try:
         for quick in sent_edits(st.session_state.get(key), handled(key)):
             st.session_state[f"{key}_handled"] = quick.number
-            edit(quick.what, quick.ids, quick.value)
+            if quick.what == "undo":
+                undo()
+            else:
+                edit(quick.what, quick.ids, quick.value)
             if len(quick.ids) > 1:
                 let_go(key)
     except FramekeepError as exc:

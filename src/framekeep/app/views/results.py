@@ -39,7 +39,6 @@ from framekeep.app.views.edits import (
     let_go,
     objects_among,
     tag_dialog,
-    undo,
     what_they_are,
 )
 from framekeep.types import Hit, SearchOf
@@ -226,10 +225,6 @@ def _act(event: GalleryEvent, hits: Sequence[Hit], more: int | None, salt: str, 
     elif event.what == "leave":
         open_photo(None)
         st.rerun()
-    elif event.what == "undo":
-        with told():
-            undo()
-            st.rerun()
     elif event.ids:
         _act_on(event, hits, key)
 

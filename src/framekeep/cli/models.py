@@ -52,7 +52,11 @@ def pull(
 ) -> None:
     """Fetch a model's weights, check their SHA-256 and keep them. Stopped, it resumes.
 
-    Examples: framekeep models pull clip-vit-b-32; framekeep models pull sam2.1-tiny
+    Examples:
+
+    framekeep models pull clip-vit-b-32
+
+    framekeep models pull sam2.1-tiny
     """
     with download_bar() as progress:
         model = pull_model(name, settings(), progress)

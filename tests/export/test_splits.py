@@ -195,6 +195,15 @@ def test_few_media_of_many_classes_do_not_all_end_in_train():
     assert Counter(found.splits.values()) == {"train": 8, "val": 1, "test": 1}
 
 
+def test_classes_that_no_split_can_share_take_no_room_from_those_that_can():
+    names = ids(30)
+    labels = {name: [f"once {n}"] if n < 20 else ["often"] for n, name in enumerate(names)}
+    found = assign_splits(groups(names, []), labels, SHARES)
+    often = Counter(found.splits[name] for name in names[20:])
+    assert often == {"train": 6, "val": 2, "test": 2}
+    assert Counter(found.splits.values()) == {"train": 18, "val": 6, "test": 6}
+
+
 def test_a_split_that_former_times_leave_empty_is_told():
     names = ids(5)
     found = assign_splits(groups(names, []), {}, SHARES, previous=dict.fromkeys(names, "train"))

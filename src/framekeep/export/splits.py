@@ -177,17 +177,23 @@ class _Dealer:
                 )
 
     def deal(self) -> None:
-        """Iterative stratification of what is left, the rarest class first."""
+        """Iterative stratification of what is left, the rarest class first.
+
+        Classes of fewer groups than there are splits come last, the largest first: they cannot be
+        balanced, and would only take the room that others need in the largest split.
+        """
         open_groups = set(self.grouped) - self.bound
         holders: dict[str, set[Group]] = defaultdict(set)
         for group in open_groups:
             for name in self.counts[group]:
                 holders[name].add(group)
+        spread = Counter(name for counted in self.counts.values() for name in counted)
+        few = {name for name, number in spread.items() if number < len(self.shares)}
         left = {name: sum(self.counts[g][name] for g in held) for name, held in holders.items()}
         while left:
-            rarest = min(left, key=lambda name: (left[name], name))
-            for group in sorted(holders[rarest], key=lambda g: self._order(g, rarest)):
-                self._put(group, self._neediest(group, rarest))
+            scarce = min(left, key=lambda n: (n in few, -left[n] if n in few else left[n], n))
+            for group in sorted(holders[scarce], key=lambda g: self._order(g, scarce)):
+                self._put(group, self._neediest(group, scarce))
                 open_groups.discard(group)
                 for name, count in self.counts[group].items():
                     holders[name].discard(group)

@@ -54,9 +54,9 @@ def pull(
 
     Examples:
 
-    framekeep models pull clip-vit-b-32
+        framekeep models pull clip-vit-b-32
 
-    framekeep models pull sam2.1-tiny
+        framekeep models pull sam2.1-tiny
     """
     with download_bar() as progress:
         model = pull_model(name, settings(), progress)

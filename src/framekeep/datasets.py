@@ -172,7 +172,8 @@ class Datasets:
         where: str | None,
         choices: ExportChoices,
     ) -> Plan:
-        from framekeep import __version__
+        from importlib.metadata import version
+
         from framekeep.export.options import ExportOptions
         from framekeep.exporting import make_plan
 
@@ -189,7 +190,7 @@ class Datasets:
             "media": media is not None,
         }
         origin = {
-            "framekeep": __version__,
+            "framekeep": version("framekeep"),
             **selection,
             "limit": limit,
             "encoder": self.info.space,

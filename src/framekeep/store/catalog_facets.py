@@ -219,7 +219,7 @@ class FacetsPart:
         return sorted(map(value, names), key=lambda each: -each.count)
 
 
-def _by_label(of_media: sa.Select[tuple[str]] | None) -> list[sa.Select[tuple[int, int]]]:
+def _by_label(of_media: sa.Select[Any] | None) -> list[sa.Select[Any]]:
     """How many media have a live object of each class, and how many carry it on themselves alone.
 
     Of those media that a query selects, or of all there are.

@@ -14,6 +14,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from framekeep.errors import WeightsError
 from framekeep.settings import no_telemetry
 
@@ -64,6 +67,15 @@ class StarterData:
         """An ONNX Runtime session of a checked file, on the CPU."""
         path = self.checked(name)
         return _session(str(path), path)
+
+    def weights(self, name: str, initializer: str) -> NDArray[np.float32]:
+        """Weights from within a checked ONNX file, by their name there."""
+        import onnx
+
+        graph = onnx.load(str(self.checked(name))).graph
+        found = next(one for one in graph.initializer if one.name == initializer)
+        weights: NDArray[np.float32] = onnx.numpy_helper.to_array(found).astype(np.float32)
+        return weights
 
     def tapped_session(self, name: str, outputs: Sequence[str]) -> Any:
         """A session of a picture model that takes any size and also gives values from within.

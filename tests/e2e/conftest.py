@@ -20,6 +20,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 import framekeep
+from framekeep.testing import GridSegmenter
 
 FLAGS = [
     "--no-sandbox",
@@ -139,6 +140,16 @@ def demo_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def gridded_library(demo_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo library with four objects in each photo; copy it to change it."""
+    folder = tmp_path_factory.mktemp("gridded") / "library"
+    shutil.copytree(demo_library, folder)
+    with framekeep.open(folder) as library:
+        assert list(library.segment(segmenter=GridSegmenter(2)))[-1].counts.failed == 0
+    return folder
+
+
 @pytest.fixture
 def own_library(demo_library: Path, tmp_path: Path) -> Path:
     """A copy of the demo library that a test may change."""
@@ -150,6 +161,28 @@ def shared_server(demo_library: Path, tmp_path_factory: pytest.TempPathFactory) 
     """One server for the tests that change nothing but searches and tags."""
     folder = tmp_path_factory.mktemp("shared")
     library = Path(shutil.copytree(demo_library, folder / "library"))
+    environment = {name: str(folder) for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
+    server = start_server(library, folder / "log", FRAMEKEEP_OFFLINE="1", **environment)
+    yield server
+    server.stop()
+    assert "Traceback" not in server.log, server.log
+
+
+@pytest.fixture(scope="session")
+def objects_server(
+    gridded_library: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """One server for looking at objects, some of them judged and labelled, and at a dataset."""
+    folder = tmp_path_factory.mktemp("objects")
+    library = Path(shutil.copytree(gridded_library, folder / "library"))
+    with framekeep.open(library) as opened:
+        ids = [hit.segment.segment_id for hit in opened.search(of="objects", limit=40)]
+        for number, name in enumerate(("dog", "Katze", "a rather long name of a class")):
+            opened.label(ids[5 * number : 5 * number + 4], name)
+        opened.accept(ids[:6])
+        opened.reject(ids[30:33])
+        opened.tag_segments(ids[2:4], "blurred")
+        list(opened.export("coco", library / "exports" / "first", split="80/10/10"))
     environment = {name: str(folder) for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
     server = start_server(library, folder / "log", FRAMEKEEP_OFFLINE="1", **environment)
     yield server

@@ -23,6 +23,21 @@ PAGES = {
     "settings": "settings",
 }
 
+OBJECT_PAGES = {
+    "objects": "objects",
+    "review": "objects?view=review&near=1",
+    "classes": "objects?view=classes",
+    "segment-problems": "objects?view=problems",
+    "found-objects": "?q=an+animal&of=objects",
+    "both": "?q=an+animal&of=both&near=1",
+    "alike": "library?view=duplicates",
+    "datasets": "datasets",
+    "dataset-of-search": "datasets?q=an+animal&of=objects",
+    "former-exports": "datasets?view=former",
+    "import": "datasets?view=import",
+    "object-statistics": "statistics",
+}
+
 
 def serious(page: Page) -> list[str]:
     """axe-core's findings of weight, each with the first elements it is about."""
@@ -90,6 +105,64 @@ def test_a_photo_a_selection_and_the_dialogs_have_none_either(
     assert serious(page) == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", OBJECT_PAGES)
+def test_a_page_of_objects_has_no_serious_finding(
+    name: str, scheme: str, new_page: Callable[..., Page], objects_server: Server
+) -> None:
+    page = new_page(color_scheme=scheme)
+    visit(page, objects_server, OBJECT_PAGES[name])
+    page.wait_for_timeout(600)
+    keep_screen(page, f"{name}-{scheme}")
+    assert serious(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_selected_objects_dialogs_and_a_preview_have_none_either(
+    scheme: str, new_page: Callable[..., Page], objects_server: Server
+) -> None:
+    page = new_page(color_scheme=scheme)
+    visit(page, objects_server, "?q=an+animal&of=objects")
+    page.locator(".tile").first.focus()
+    page.keyboard.press("Shift+ArrowRight")
+    page.get_by_text("2 objects selected").wait_for()
+    keep_screen(page, f"objects-selected-{scheme}")
+    assert serious(page) == []
+    page.keyboard.press("m")
+    page.get_by_role("menu").wait_for()
+    keep_screen(page, f"objects-menu-{scheme}")
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("l")
+    page.get_by_role("dialog").wait_for()
+    settled(page)
+    keep_screen(page, f"objects-label-{scheme}")
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    keep_screen(page, f"objects-keys-{scheme}")
+    assert serious(page) == []
+    visit(page, objects_server, "objects?view=classes")
+    page.get_by_role("button", name="Change").first.click()
+    page.get_by_role("dialog").wait_for()
+    settled(page)
+    keep_screen(page, f"class-{scheme}")
+    assert serious(page) == []
+    visit(page, objects_server, "datasets")
+    page.get_by_role("button", name="Preview").click()
+    page.locator(".fk-samples img").nth(19).wait_for()
+    settled(page)
+    keep_screen(page, f"preview-{scheme}")
+    assert serious(page) == []
+    visit(page, objects_server, "?q=an+animal&of=objects")
+    page.locator(".tile").first.click()
+    page.locator(".stage .outline.chosen").wait_for(state="attached")
+    settled(page)
+    page.wait_for_load_state("networkidle")
+    keep_screen(page, f"object-photo-{scheme}")
+    assert serious(page) == []
+
+
 def test_the_theme_follows_the_system(new_page: Callable[..., Page], shared_server: Server) -> None:
     grounds = {}
     for scheme in ("light", "dark"):
@@ -118,6 +191,19 @@ def test_a_phones_width(new_page: Callable[..., Page], shared_server: Server) ->
     expect(page.locator(".bar .name")).to_have_text(first)
     settled(page)
     keep_screen(page, "phone-photo")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize(
+    "name", ["objects", "review", "classes", "found-objects", "datasets", "former-exports"]
+)
+def test_objects_at_a_phones_width(
+    name: str, new_page: Callable[..., Page], objects_server: Server
+) -> None:
+    page = new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    visit(page, objects_server, OBJECT_PAGES[name])
+    keep_screen(page, f"phone-{name}")
+    assert serious(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

@@ -15,22 +15,11 @@ from pycocotools.mask import area
 
 import framekeep
 from framekeep.object_types import Segment
-from framekeep.testing import GridSegmenter
 from tests.e2e.conftest import Server, demo_photos, keep_screen, names, search, settled
 
 WORK_MS = 180_000
 CAT = "demo-02.jpg"
 THREE = [path for path in demo_photos() if path.name in (CAT, "demo-03.jpg", "demo-05.jpg")]
-
-
-@pytest.fixture(scope="session")
-def gridded_library(demo_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo library with four objects in each photo; copy it to change it."""
-    folder = tmp_path_factory.mktemp("gridded") / "library"
-    shutil.copytree(demo_library, folder)
-    with framekeep.open(folder) as library:
-        assert list(library.segment(segmenter=GridSegmenter(2)))[-1].counts.failed == 0
-    return folder
 
 
 @pytest.fixture
@@ -268,7 +257,7 @@ def test_classes_are_kept_in_order_in_one_place(
     assert found == {"cat": 3, "dog": 3}
     page.locator(".st-key-undo").get_by_role("button", name="Undo").click()
     page.get_by_text("puppy · 2 objects").wait_for()
-    rows.filter(has_text="puppy").get_by_role("button", name="Show").last.click()
+    page.get_by_role("link", name="puppy").click()
     expect(page.locator(".tile")).to_have_count(2)
 
 

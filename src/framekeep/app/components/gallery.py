@@ -159,8 +159,14 @@ def object_item(segment: Segment, colours: Mapping[str, str]) -> dict[str, Any]:
         "source": segment.label_source or "",
         "state": segment.state,
         "draft": segment.mask_source == "model" and segment.state != "accepted",
+        "rough": is_rough(segment),
         "colour": colours.get(segment.label or "", ""),
     }
+
+
+def is_rough(segment: Segment) -> bool:
+    """Whether a mask is the starter's: a draft of the main object, not a careful outline."""
+    return segment.mask_source == "model" and segment.segmenter_id.startswith("starter")
 
 
 def sent_selection(component_state: Any, rev: str, mark: int) -> tuple[str, ...] | None:

@@ -48,11 +48,11 @@ function nearRegion(item) {
   return { x, y, w, h };
 }
 
-// One object's outline: a dark line under a coloured one, so that it is seen on any picture.
+// One object's outline: coloured, on a white line with a dark edge, so that any picture shows it.
 function outlineGroup(path, object) {
   const classes = ["outline", object.draft ? "draft" : "", object.chosen ? "chosen" : ""];
   const group = svg("g", { class: classes.filter(Boolean).join(" ") });
   group.style.setProperty("--colour", object.colour || NEUTRAL);
-  group.append(svg("path", { d: path, class: "under" }), svg("path", { d: path, class: "over" }));
+  for (const part of ["edge", "under", "over"]) group.append(svg("path", { d: path, class: part }));
   return group;
 }

@@ -81,7 +81,8 @@ class Tiles {
   described(object) {
     const whose = { model: " by the model", import: " by import" }[object.source] || "";
     const label = object.label ? `object ${object.label}${whose}` : "object without a label";
-    return label + (object.state === "open" ? "" : `, ${object.state}`);
+    const state = object.state === "open" ? "" : `, ${object.state}`;
+    return label + state + (object.draft && object.rough ? ", a draft" : "");
   }
 
   labelMark(object) {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
+
 import streamlit as st
 
 from framekeep.app.query import SearchState
 from framekeep.app.state import Context, context
-from framekeep.app.views.common import SEARCH_PAGE, counted, plain, told
+from framekeep.app.views.common import counted, plain, told
 from framekeep.app.views.dialogs import OPEN
 from framekeep.app.views.edits import author, note_change
 from framekeep.filters import Compare
@@ -57,16 +59,21 @@ def _row(each: LabelClass) -> None:
     with st.container(
         horizontal=True, vertical_alignment="center", key=f"class_{each.class_id}", gap="small"
     ):
-        st.html(
-            f'<span class="fk-swatch" style="background:{each.colour}"></span>', width="content"
-        )
-        parts = [counted(each.segments, "object"), counted(each.media, "photo")]
-        st.markdown(f"**{plain(each.name)}** · {' · '.join(parts)}", width="stretch")
-        if st.button("Show", icon=":material/search:", key=f"class_show_{each.class_id}"):
-            state = SearchState(of="objects", where=label_filter(each.name))
-            st.switch_page(SEARCH_PAGE, query_params=state.to_params())
+        st.html(class_line(each), width="stretch")
         if st.button("Change", icon=":material/edit:", key=f"class_edit_{each.class_id}"):
             _class_dialog(each)
+
+
+def class_line(each: LabelClass) -> str:
+    """A class as HTML: its colour, its name as a way to what carries it, its counts."""
+    state = SearchState(of="objects", where=label_filter(each.name))
+    counts = [counted(each.segments, "object")]
+    counts += [counted(each.media, "photo")] if each.media else []
+    return (
+        f'<div class="fk-class"><i style="background:{html.escape(each.colour)}"></i>'
+        f'<a href="/?{html.escape(state.to_address())}" target="_self">{html.escape(each.name)}</a>'
+        f" · {' · '.join(counts)}</div>"
+    )
 
 
 def label_filter(name: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from framekeep.app.components.gallery import is_rough
 from framekeep.app.components.viewer import viewer
 from framekeep.app.query import ImageTerm, SearchState
 from framekeep.app.state import context
@@ -84,6 +85,11 @@ def shown_name(hit: Hit) -> str:
 def _objects(objects: Sequence[Segment]) -> None:
     hits = context().library.object_hits([segment.segment_id for segment in objects])
     st.subheader("Objects", anchor=False)
+    if any(is_rough(each) and each.state == "open" for each in objects):
+        st.caption(
+            "The starter's outlines are drafts of the main object: look them over, and correct "
+            "what is wrong."
+        )
     results(
         hits,
         key="objects_here",

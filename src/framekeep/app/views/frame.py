@@ -38,8 +38,10 @@ button[data-selected="true"] *, [data-testid="stSliderThumbValue"] * {
 .fk-facts dt { padding-right: 20px; font-weight: 600; }
 .fk-facts dd { overflow-wrap: anywhere; }
 [class*="st-key-"][class*="_bar"] { min-height: 44px; }
-.fk-swatch { display: inline-block; width: 18px; height: 18px; border-radius: 5px;
-  border: 1px solid #8886; vertical-align: middle; }
+.fk-class { overflow-wrap: anywhere; }
+.fk-class a { color: inherit; font-weight: 600; text-decoration: underline; }
+.fk-class i { display: inline-block; width: 18px; height: 18px; border-radius: 5px;
+  border: 1px solid #8886; vertical-align: -3px; margin-right: 10px; }
 .fk-samples { display: grid; gap: 8px;
   grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); }
 .fk-samples img { width: 100%; height: 170px; object-fit: contain; border-radius: 6px;

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from framekeep.app.components.gallery import hit_id
+from framekeep.app.components.gallery import hit_id, is_rough
 from framekeep.app.query import SearchState
 from framekeep.app.state import Context
 from framekeep.app.views.common import OBJECTS_PAGE, current_search, go, opened, plain
@@ -35,6 +35,8 @@ def review(here: Context) -> None:
     if not left:
         _next(state, "The whole batch is judged.")
     _legend()
+    if any(hit.segment and is_rough(hit.segment) for hit in left):
+        st.caption("The starter's outlines are drafts of the main object: expect to correct some.")
     results(
         hits,
         key="review",

@@ -6,6 +6,7 @@ import streamlit as st
 
 from framekeep.app.state import context
 from framekeep.app.views.common import counted, duration, megabytes, plain, table, told
+from framekeep.app.views.dialogs import OPEN
 from framekeep.jobs import JobState
 
 ENDED = {
@@ -61,11 +62,19 @@ def ended_text(job: JobState) -> str:
 
 @st.fragment(run_every=1.0)
 def kind_of_work(*kinds: str) -> None:
-    """The jobs of these kinds, newest first; looked at anew every second."""
+    """The jobs of these kinds, newest first; looked at anew every second.
+
+    When one has ended the page runs anew, as what it has made belongs on it.
+    """
     with told():
-        for job in context().jobs.states():
-            if job.kind in kinds:
-                job_card(job)
+        jobs = [job for job in context().jobs.states() if job.kind in kinds]
+        for job in jobs:
+            job_card(job)
+    active = {job.job_id for job in jobs if job.active}
+    before = st.session_state.get("active_jobs", set())
+    st.session_state["active_jobs"] = active
+    if before - active and not st.session_state.get(OPEN):
+        st.rerun(scope="app")
 
 
 def job_card(job: JobState) -> None:

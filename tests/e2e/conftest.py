@@ -223,6 +223,27 @@ def names(page: Page) -> list[str]:
     ]
 
 
+def focused(page: Page) -> str:
+    """The label or text of what has the focus."""
+    return str(
+        page.evaluate(
+            "() => { let a = document.activeElement;"
+            " while (a?.shadowRoot) a = a.shadowRoot.activeElement;"
+            " return a?.getAttribute('aria-label') || a?.textContent || '' }"
+        )
+    )
+
+
+def eventually(page: Page, holds: Callable[[], bool]) -> bool:
+    """Whether something comes to hold before patience ends; slow machines need longer."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        page.wait_for_timeout(100)
+    return True
+
+
 def settled(page: Page) -> None:
     """Wait until no script runs for this page, and what it sent is drawn."""
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")

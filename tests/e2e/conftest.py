@@ -31,7 +31,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
 SCREENS = Path(__file__).parents[2] / "test-output" / "app"
 
@@ -255,6 +255,27 @@ def names(page: Page) -> list[str]:
             "tiles => tiles.map(tile => tile.getAttribute('aria-label'))"
         )
     ]
+
+
+def focused(page: Page) -> str:
+    """The label or text of what has the focus."""
+    return str(
+        page.evaluate(
+            "() => { let a = document.activeElement;"
+            " while (a?.shadowRoot) a = a.shadowRoot.activeElement;"
+            " return a?.getAttribute('aria-label') || a?.textContent || '' }"
+        )
+    )
+
+
+def eventually(page: Page, holds: Callable[[], bool]) -> bool:
+    """Whether something comes to hold before patience ends; slow machines need longer."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        page.wait_for_timeout(100)
+    return True
 
 
 def settled(page: Page) -> None:

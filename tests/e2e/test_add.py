@@ -81,6 +81,7 @@ def test_thirty_files_of_which_five_are_broken(
     page.goto(f"{server.address}/library?view=problems")
     expect(page.get_by_role("region", name="Problems").get_by_role("row")).to_have_count(6)
     page.get_by_role("button", name="Try again").click()
+    page.get_by_text("The failed files are read again").wait_for()
     page.goto(f"{server.address}/add")
     page.get_by_text(re.compile("Trying the failed files again — Done")).wait_for()
 

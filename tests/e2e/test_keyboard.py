@@ -7,17 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Server, names, settled
-
-
-def focused(page: Page) -> str:
-    return str(
-        page.evaluate(
-            "() => { let a = document.activeElement;"
-            " while (a?.shadowRoot) a = a.shadowRoot.activeElement;"
-            " return a?.getAttribute('aria-label') || a?.textContent || '' }"
-        )
-    )
+from tests.e2e.conftest import Server, eventually, focused, names, settled
 
 
 def test_search_select_tag_and_open_without_a_mouse(
@@ -27,27 +17,27 @@ def test_search_select_tag_and_open_without_a_mouse(
     page.goto(server.address)
     page.locator(".tile").first.wait_for()
     page.keyboard.press("/")
-    assert focused(page) == "Search your photos"
+    assert eventually(page, lambda: focused(page) == "Search your photos")
     page.keyboard.type("an animal")
     page.keyboard.press("Enter")
     page.locator(".score").first.wait_for()
     order = names(page)
     page.locator(".tile").first.focus()
     page.keyboard.press("ArrowRight")
-    assert focused(page).startswith(order[1])
+    assert eventually(page, lambda: focused(page).startswith(order[1]))
     page.keyboard.press("Space")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("x")
     expect(page.get_by_text("2 photos selected")).to_be_visible()
     page.keyboard.press("Shift+ArrowRight")
     expect(page.get_by_text("3 photos selected")).to_be_visible()
-    assert focused(page).startswith(order[3])
+    assert eventually(page, lambda: focused(page).startswith(order[3]))
     page.keyboard.press("Escape")
     expect(page.get_by_text("selected")).to_have_count(0)
     page.keyboard.press("End")
-    assert focused(page).startswith(order[-1])
+    assert eventually(page, lambda: focused(page).startswith(order[-1]))
     page.keyboard.press("Home")
-    assert focused(page).startswith(order[0])
+    assert eventually(page, lambda: focused(page).startswith(order[0]))
     page.keyboard.press("Space")
     page.keyboard.press("t")
     dialog = page.get_by_role("dialog")
@@ -57,8 +47,7 @@ def test_search_select_tag_and_open_without_a_mouse(
     page.keyboard.press("Enter")
     expect(dialog).to_have_count(0)
     expect(page.locator(".tagged", has_text="beasts")).to_have_count(1)
-    page.wait_for_timeout(600)
-    assert focused(page).startswith(order[0])
+    assert eventually(page, lambda: focused(page).startswith(order[0]))
     page.keyboard.press("Enter")
     page.locator(".stage").wait_for()
     settled(page)
@@ -83,8 +72,8 @@ def test_the_menu_by_keyboard(page: Page, shared_server: Server) -> None:
     page.goto(shared_server.address)
     page.locator(".tile").first.focus()
     page.keyboard.press("m")
-    assert focused(page) == "More like this"
+    assert eventually(page, lambda: focused(page) == "More like this")
     page.keyboard.press("ArrowDown")
-    assert focused(page) == "Duplicates of this"
+    assert eventually(page, lambda: focused(page) == "Duplicates of this")
     page.keyboard.press("Escape")
-    assert focused(page).startswith(names(page)[0])
+    assert eventually(page, lambda: focused(page).startswith(names(page)[0]))

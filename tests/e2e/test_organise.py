@@ -21,7 +21,15 @@ from playwright.sync_api import Page, expect
 
 import framekeep
 from framekeep.store.index_guard import IndexGuard
-from tests.e2e.conftest import Server, demo_photos, free_port, names, search, settled
+from tests.e2e.conftest import (
+    Server,
+    demo_photos,
+    eventually,
+    free_port,
+    names,
+    search,
+    settled,
+)
 from tests.helpers.clip_weights import write_transformers_checkpoint
 
 
@@ -120,8 +128,7 @@ def test_a_selection_made_during_a_slow_search_does_not_end_up_in_the_new_result
         assert names(page)[2] == former
     page.wait_for_url(re.compile("q=a.rocket"))
     settled(page)
-    page.wait_for_timeout(800)
-    assert names(page)[2] != former
+    assert eventually(page, lambda: names(page)[2] != former)
     expect(page.locator(".tile[aria-selected=true]")).to_have_count(0)
     expect(page.get_by_text("selected")).to_have_count(0)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Server, demo_photos, names, search, settled
+from tests.e2e.conftest import Server, demo_photos, eventually, focused, names, search, settled
 
 CAT, ROCKET = "demo-05.jpg", "rocket"
 
@@ -153,10 +153,7 @@ def test_steering_away_and_a_filter(page: Page, shared_server: Server) -> None:
     page.get_by_role("button", name="Search", exact=True).click()
     page.wait_for_url(re.compile("not=a"))
     settled(page)
-    page.wait_for_timeout(500)
-    after = names(page)
-    assert after
-    assert set(after) < set(before)
+    assert eventually(page, lambda: set() < set(names(page)) < set(before))
     page.get_by_role("button", name="not a cat").wait_for()
 
 
@@ -192,7 +189,7 @@ def test_more_come_on_scrolling(page: Page, shared_server: Server) -> None:
     for _ in range(30):
         page.mouse.move(800, 600)
         page.mouse.wheel(0, 3000)
-        page.wait_for_timeout(150)
+        page.wait_for_timeout(250)
         if page.locator(".tile").count() == len(demo_photos()):
             break
     assert page.locator(".tile").count() == len(demo_photos())
@@ -266,11 +263,4 @@ def test_the_large_view_steps_and_leaves(page: Page, shared_server: Server) -> N
     assert page.get_by_text("About this photo").is_visible()
     page.keyboard.press("Escape")
     page.locator(".score").first.wait_for()
-    page.wait_for_timeout(400)
-    focused = page.evaluate(
-        "() => { let a = document.activeElement;"
-        " while (a?.shadowRoot) a = a.shadowRoot.activeElement;"
-        " return a?.getAttribute('aria-label') }"
-    )
-    assert focused is not None
-    assert focused.startswith(order[1])
+    assert eventually(page, lambda: focused(page).startswith(order[1]))

@@ -51,6 +51,7 @@ def test_an_index_that_was_deleted_is_mended_from_the_page(
     assert "Traceback" not in alert.inner_text()
     page.goto(f"{server.address}/settings")
     page.get_by_role("button", name="Check and mend the index").click()
+    page.get_by_text("The index is being compared").wait_for()
     page.goto(f"{server.address}/add")
     page.get_by_text(f"{len(demo_photos())} added").wait_for()
     page.goto(server.address)

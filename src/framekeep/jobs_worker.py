@@ -169,7 +169,11 @@ def _import(job: dict[str, Any], settings: Settings, control: Control, teller: T
     with _opened(job, settings, teller) as library:
         last = _follow_dataset(library.import_dataset(**job["options"]), control, teller)
     report = last.report
-    return f"{report.objects:,} objects in {report.images:,} photos were taken in."
+    for problem in report.problems:
+        teller.tell("failure", path=problem.where, state="failed", reason=problem.what)
+    there = f"{report.unchanged:,} were there already." if report.unchanged else ""
+    said = f"{report.objects:,} objects in {report.images:,} photos were taken in."
+    return " ".join(filter(None, [said, there, *report.notes]))
 
 
 def _follow_dataset(events: Generator[Any, None, None], control: Control, teller: Teller) -> Any:
@@ -177,7 +181,7 @@ def _follow_dataset(events: Generator[Any, None, None], control: Control, teller
     event = None
     with contextlib.closing(events):
         for event in events:
-            if event.kind in ("left_out", "problem"):
+            if event.kind == "left_out":  # an import's problems are told by its report
                 reason = event.reason or ""
                 teller.tell("failure", path=event.path or "", state="failed", reason=reason)
             teller.progress(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from PIL import Image
 
 import framekeep
 from framekeep.jobs import Jobs, JobState
+from framekeep.testing import GridSegmenter
 
 PATIENCE_S = 120.0
 COUNT = 3
@@ -145,3 +147,40 @@ def test_an_export_into_a_folder_that_is_not_empty_is_refused(jobs: Jobs, photos
     state = ended(jobs, jobs.export({"format": "coco", "out": str(photos)}))
     assert state.status == "failed"
     assert photos.name in (state.message or "")
+
+
+def test_a_former_export_is_made_again(jobs: Jobs, library: Path, tmp_path: Path) -> None:
+    with framekeep.open(library) as lib:
+        for _ in lib.segment(segmenter=GridSegmenter(1)):
+            pass
+    first, second = tmp_path / "first", tmp_path / "second"
+    ended(jobs, jobs.export({"format": "yolo", "out": first}))
+    job_id = jobs.export_again(str(first / "manifest.json"), str(second))
+    assert jobs.state(job_id).title == "Exporting to second"
+    state = ended(jobs, job_id)
+    assert (state.status, state.kind) == ("done", "export"), state.message
+    names = sorted(str(path.relative_to(first)) for path in first.rglob("*.*"))
+    assert len(names) > COUNT
+    assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
+
+
+def test_all_that_does_not_fit_of_a_dataset_is_told(
+    jobs: Jobs, library: Path, tmp_path: Path
+) -> None:
+    with framekeep.open(library) as lib:
+        for _ in lib.segment(segmenter=GridSegmenter(1)):
+            pass
+        for _ in lib.export("coco", tmp_path / "set"):
+            pass
+    path = tmp_path / "set" / "annotations.json"
+    document = json.loads(path.read_text("utf-8"))
+    document["annotations"][0]["category_id"] = 77
+    document["images"].append({"id": 9999, "file_name": "images/gone.jpg", "width": 4, "height": 4})
+    path.write_text(json.dumps(document), encoding="utf-8")
+    state = ended(jobs, jobs.import_dataset({"path": str(tmp_path / "set")}))
+    assert state.status == "done", state.message
+    assert "were there already" in (state.message or "")
+    told = [problem.path + problem.reason for problem in state.failures]
+    assert len(told) == len(set(told)) == 2, told
+    assert any("77" in each for each in told)
+    assert any("gone.jpg" in each for each in told)

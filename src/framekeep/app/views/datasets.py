@@ -10,7 +10,7 @@ from framekeep.app.query import SearchState
 from framekeep.app.state import Context, context
 from framekeep.app.views.common import OBJECTS_PAGE, current_search, go, plain, told
 from framekeep.app.views.dataset_form import Wanted, export_form
-from framekeep.app.views.dataset_list import former_exports, remember_place
+from framekeep.app.views.dataset_list import former_exports, list_exports, remember_place
 from framekeep.app.views.dataset_report import report_tables, sample_grid
 from framekeep.app.views.importing import import_form
 from framekeep.app.views.sidebar import nothing_yet
@@ -64,6 +64,7 @@ def _export(here: Context) -> None:
         if wanted:
             _buttons(here, wanted)
         kind_of_work("export")
+        _newest(here)
         if wanted:
             _look(wanted)
 
@@ -80,6 +81,15 @@ def _buttons(here: Context, wanted: Wanted) -> None:
                 here.jobs.export(wanted.all_options)
                 remember_place(here, wanted.out)
                 st.toast(f"Exporting to {plain(str(wanted.out))}")
+
+
+def _newest(here: Context) -> None:
+    """What the last export came to, as long as its work is remembered."""
+    ended = [job for job in here.jobs.states() if job.kind == "export" and job.status == "done"]
+    found = list_exports(here) if ended else []
+    if found:
+        with st.expander(f"What {plain(found[0].folder.name)} holds"):
+            report_tables(found[0].report)
 
 
 def _look(wanted: Wanted) -> None:

@@ -17,6 +17,17 @@ ENDED = {
 }
 
 
+NOUNS = {"segment": "photos", "export": "photos", "import": "photos"}
+"""What a job's progress counts, where that is not files."""
+
+FAILED = {
+    "segment": ("photo", "photos", "could not be segmented"),
+    "export": ("photo", "photos", "left out"),
+    "import": ("thing", "things", "did not fit"),
+}
+"""What a job's failures are called, where they are not files that could not be taken."""
+
+
 def fraction(job: JobState) -> float:
     """How far a job is, 0..1."""
     return min(1.0, job.done / job.total) if job.total else 0.0
@@ -33,7 +44,7 @@ def progress_text(job: JobState) -> str:
         parts = [f"{megabytes(job.done)}{total}"]
     else:
         total = f" of {job.total:,}" if job.total is not None else " (still counting)"
-        parts = [f"{job.done:,}{total} files"]
+        parts = [f"{job.done:,}{total} {NOUNS.get(job.kind, 'files')}"]
         if job.rate_per_s:
             parts.append(f"{job.rate_per_s:.1f}/s")
     if job.time_left_s is not None and job.status == "running":
@@ -47,7 +58,7 @@ def ended_text(job: JobState) -> str:
     """How a job ended, in words."""
     counts = job.counts
     told_counts = {
-        "added": counts.indexed,
+        "segmented" if job.kind == "segment" else "added": counts.indexed,
         "known already": counts.linked,
         "unchanged": counts.unchanged,
         "not photos": counts.skipped,
@@ -66,8 +77,8 @@ def kind_of_work(*kinds: str) -> None:
 
     When one has ended the page runs anew, as what it has made belongs on it.
     """
+    jobs = [job for job in context().jobs.states() if job.kind in kinds]
     with told():
-        jobs = [job for job in context().jobs.states() if job.kind in kinds]
         for job in jobs:
             job_card(job)
     active = {job.job_id for job in jobs if job.active}
@@ -132,9 +143,11 @@ def _ended(job: JobState) -> None:
 
 def _failures(job: JobState) -> None:
     number = len(job.failures)
-    with st.expander(f"{counted(number, 'file')} could not be taken", expanded=number <= 20):
+    one, many, what = FAILED.get(job.kind, ("file", "files", "could not be taken"))
+    with st.expander(f"{counted(number, one, many)} {what}", expanded=number <= 20):
         names = context().library.shown_names([problem.path for problem in job.failures])
+        column = "Where" if job.kind == "import" else "File"
         table(
-            [{"File": names.get(p.path, p.path), "Reason": p.reason} for p in job.failures],
-            "Files that could not be taken",
+            [{column: names.get(p.path, p.path), "Reason": p.reason} for p in job.failures],
+            f"{many.capitalize()} that {what}",
         )

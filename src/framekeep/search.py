@@ -185,6 +185,9 @@ class Searcher:
         ids = self._part.select_ids(where, order=None)
         self.plan = Plan("restricted", len(ids))
         thorough = self._vectors.query(self._space, vector, max(limit, THOROUGH), ids)
+        if len(thorough) < min(limit, len(ids)):
+            # Not all that matches is in the index: rejected objects are not, and can be asked for.
+            return self._exact(vector, ids)[:limit]
         return _ordered(thorough)[:limit]
 
     def _unfiltered(self, vector: Vectors, limit: int) -> Scored:

@@ -130,6 +130,17 @@ def test_filters_hold_for_objects(library):
         library.search("red", where="labl:tomato", of="objects")
 
 
+@pytest.mark.parametrize("exact_limit", [2500, 1])
+def test_rejected_objects_can_be_asked_for(library, monkeypatch, exact_limit):
+    monkeypatch.setattr(search, "EXACT_LIMIT", exact_limit)
+    out = [hit.segment.segment_id for hit in library.search("red", of="objects", limit=3)]
+    library.reject(out)
+    list(library.segment(segmenter=GridSegmenter(2, 1)))  # takes them out of the index
+    hits = library.search("red", where="state:rejected", of="objects")
+    assert [hit.segment.segment_id for hit in hits] == out
+    assert len(library.search("red", of="objects")) == 7
+
+
 def test_an_object_is_a_term_of_a_query(library):
     first = library.search("yellow", of="objects")[0]
     assert colour(first) == "yellow"

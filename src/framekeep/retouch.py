@@ -53,19 +53,36 @@ def reshape(mask: BoolMask, before: Sequence[Ring], after: Sequence[Ring]) -> Bo
     Only what lies between both outlines changes, so that an outline with fewer corners than the
     mask's own may be moved without a loss elsewhere. Rings count by the even-odd rule.
     """
+    reshaped = mask.copy()
+    kept = [ring for ring in before if ring in after]
+    between = [ring for ring in (*before, *after) if ring not in kept]
+    if not between:
+        return reshaped
     size_wh = (mask.shape[1], mask.shape[0])
-    wanted = even_odd_mask(after, size_wh)
-    between = even_odd_mask(before, size_wh) ^ wanted
-    reshaped: BoolMask = np.where(between, wanted, mask)
+    changed = even_odd_mask(between, size_wh)
+    reshaped[changed] = even_odd_mask(after, size_wh)[changed]
     return reshaped
 
 
 def even_odd_mask(rings: Sequence[Ring], size_wh: tuple[int, int]) -> BoolMask:
-    """What rings enclose by the even-odd rule, (height, width) bool: rings within are holes."""
+    """What rings enclose by the even-odd rule, (height, width) bool: rings within are holes.
+
+    Corners outside the picture count as on its edge.
+    """
     mask = np.zeros((size_wh[1], size_wh[0]), np.bool_)
     for ring in rings:
-        mask ^= rings_to_mask([ring], size_wh)
+        corners = np.clip(np.asarray(ring, np.float64), 0, size_wh)
+        left, top, right, bottom = _box(corners, size_wh)
+        drawn = rings_to_mask([corners - (left, top)], (right - left, bottom - top))
+        mask[top:bottom, left:right] ^= drawn
     return mask
+
+
+def _box(corners: NDArray[np.float64], size_wh: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The part of a picture that corners lie in: left, top, right, bottom; at least one pixel."""
+    first = np.minimum(np.floor(corners.min(axis=0)), np.array(size_wh) - 1).astype(int).tolist()
+    last = np.minimum(np.ceil(corners.max(axis=0)) + 1, size_wh).astype(int).tolist()
+    return first[0], first[1], last[0], last[1]
 
 
 def _touched(stroke: Stroke, size_wh: tuple[int, int]) -> tuple[BoolMask, NDArray[np.int64]]:

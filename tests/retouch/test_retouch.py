@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from framekeep.errors import InputError
-from framekeep.geometry import encode_mask, outline
+from framekeep.geometry import encode_mask, outline, rings_to_mask
 from framekeep.retouch import Stroke, even_odd_mask, paint, reshape
 
 MASKS = arrays(np.bool_, st.tuples(st.integers(1, 40), st.integers(1, 40)))
+OBJECTS = MASKS.filter(np.any)
 PLACES = st.tuples(st.floats(-60, 100), st.floats(-60, 100))
 STROKES = st.builds(
     Stroke,
@@ -85,17 +86,15 @@ def test_what_is_no_stroke(points, radius):
         Stroke(points, radius)
 
 
-@given(MASKS)
+@given(OBJECTS)
 def test_an_outline_that_stays_changes_nothing(mask):
     rings = outline(encode_mask(mask), 40)
     assert (reshape(mask, rings, rings) == mask).all()
 
 
-@given(MASKS, st.integers(0, 1000), st.integers(-6, 6), st.integers(-6, 6))
+@given(OBJECTS, st.integers(0, 1000), st.integers(-6, 6), st.integers(-6, 6))
 def test_a_moved_corner_changes_only_what_lies_between(mask, which, dx, dy):
     rings = outline(encode_mask(mask), 40)
-    if not rings:
-        return
     moved = [list(ring) for ring in rings]
     ring = moved[which % len(moved)]
     x, y = ring[which % len(ring)]
@@ -105,6 +104,25 @@ def test_a_moved_corner_changes_only_what_lies_between(mask, which, dx, dy):
     between = even_odd_mask(rings, size_wh) ^ even_odd_mask(moved, size_wh)
     assert (result[~between] == mask[~between]).all()
     assert (result[between] == even_odd_mask(moved, size_wh)[between]).all()
+
+
+RINGS = st.lists(st.lists(PLACES, min_size=3, max_size=6), max_size=5)
+
+
+@given(RINGS, st.tuples(st.integers(1, 50), st.integers(1, 50)))
+def test_rings_are_drawn_as_if_each_had_the_whole_picture(rings, size_wh):
+    whole = np.zeros((size_wh[1], size_wh[0]), np.bool_)
+    for ring in rings:
+        whole ^= rings_to_mask([np.clip(ring, 0, size_wh)], size_wh)
+    assert (even_odd_mask(rings, size_wh) == whole).all()
+
+
+@given(MASKS, RINGS, RINGS)
+def test_outlines_are_moved_as_if_in_the_whole_picture(mask, before, after):
+    size_wh = (mask.shape[1], mask.shape[0])
+    wanted = even_odd_mask(after, size_wh)
+    between = even_odd_mask(before, size_wh) ^ wanted
+    assert (reshape(mask, before, after) == np.where(between, wanted, mask)).all()
 
 
 def test_a_ring_within_a_ring_is_a_hole():

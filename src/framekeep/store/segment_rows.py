@@ -115,7 +115,7 @@ def _record(row: Row, said: Iterable[tuple[str, str, str]]) -> Segment:
         label_source=row["label_source"],
         label_score=row["label_score"],
         state=row["state"],
-        tags=tuple(value for kind, _, value in said if kind == "tag"),
+        tags=tuple(sorted(value for kind, _, value in said if kind == "tag")),
         attributes=tuple((key, value) for kind, key, value in said if kind == "attribute"),
         note=notes[0] if notes else "",
         version=row["version"],

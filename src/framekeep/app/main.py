@@ -33,6 +33,8 @@ pages = [
 page = st.navigation(pages)
 st.set_page_config(page_title=f"{page.title} · framekeep")
 st.session_state[OPEN] = False
+# A whole run shows what there is now: beginning it anew would lose the click that it is for.
+st.session_state.pop("generation", None)
 st.session_state["came_from"] = st.session_state.get("page")
 st.session_state["page"] = page.url_path or "search"
 with st.sidebar:

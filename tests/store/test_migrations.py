@@ -17,6 +17,7 @@ from framekeep.store.tables import SCHEMA_HEAD, files, media, meta, metadata
 from framekeep.testing import HashEncoder
 from tests.helpers.catalog import item, media_ids
 from tests.helpers.pictures import write_folder
+from tests.helpers.segments import boxed
 
 FORMER = [
     script.revision
@@ -81,6 +82,10 @@ def test_a_former_catalog_upgrades_and_keeps_its_media(tmp_path: Path, revision:
         assert [search.query for search in catalog.searches(named=False)] == ["q=dog"]
         assert catalog.shown_names(["/u/a.jpg"]) == {"/u/a.jpg": "shown.jpg"}
         assert catalog.searches(named=False)[0].used_at <= datetime.now(UTC)
+        catalog.put_segments(media_id, "cutter@1", [boxed((0, 0, 9, 9), label="dog")])
+        catalog.set_label([media_id], "beach", author="me")
+        assert len(catalog.objects.select_ids(None)) == 1
+        assert catalog.undo() is not None
         catalog.close()
         assert version(path) == SCHEMA_HEAD
 
@@ -99,3 +104,28 @@ def test_a_library_of_the_first_version_opens_and_searches(tmp_path: Path) -> No
         assert len(library.search("red")) == 3
         library.save_search("Red", "q=red")
         assert [search.name for search in library.saved_searches()] == ["Red"]
+
+
+def test_a_library_of_the_second_version_keeps_all_it_has(tmp_path: Path) -> None:
+    with Library.open(tmp_path / "library", HashEncoder()) as library:
+        list(library.add(*write_folder(tmp_path / "in", 3)))
+        library.tag(library.ids_where("pixels>0"), "trip")
+        library.save_search("Red", "q=red")
+        library.note_upload("/u/a.jpg", "shown.jpg")
+        before = library.search("red", where="tag:trip")
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'library' / 'catalog.sqlite3'}")
+    with engine.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            if table.name not in {*FIRST_TABLES, "searches", "uploads"}:
+                connection.execute(sa.text(f"DROP TABLE {table.name}"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0002'"))
+    engine.dispose()
+    with Library.open(tmp_path / "library", HashEncoder(), create=False) as library:
+        assert library.search("red", where="tag:trip") == before
+        assert [search.name for search in library.saved_searches()] == ["Red"]
+        assert library.shown_names(["/u/a.jpg"]) == {"/u/a.jpg": "shown.jpg"}
+        assert library.object_counts()["segments"] == 0
+        assert library.search("red", of="objects") == []
+        assert library.repair().clean
+        library.label(library.ids_where("pixels>0"), "colour")
+        assert library.count("label:colour") == 3

@@ -10,6 +10,7 @@ import numpy as np
 
 from framekeep.encoders.base import BaseEncoder
 from framekeep.errors import StoreError
+from framekeep.geometry import box_mask, proposal
 from framekeep.object_types import BoolMask, Prompt, Proposal, SegmenterInfo
 from framekeep.segmenters.base import BaseSegmenter
 from framekeep.types import EncoderInfo, RgbImage, Vectors
@@ -186,8 +187,6 @@ class GridSegmenter(BaseSegmenter):
         self._columns_rows = (columns, rows)
 
     def _segment(self, image: RgbImage) -> list[Proposal]:
-        from framekeep.geometry import proposal
-
         columns, rows = self._columns_rows
         cells = self._cells(image)
         found = []
@@ -203,8 +202,6 @@ class GridSegmenter(BaseSegmenter):
         prompt: Prompt,
         key: str | None,  # noqa: ARG002 - nothing is worth keeping
     ) -> list[Proposal]:
-        from framekeep.geometry import box_mask, proposal
-
         cells = self._cells(image)
         mask: BoolMask = np.zeros(cells.shape, np.bool_)
         if prompt.box_xyxy is not None:

@@ -155,7 +155,7 @@ def _draft(view: View, part: Floats, most: float = 0.65) -> Found | None:
 def confidence(found: Found, sure: float) -> float:
     """How far to trust a mask, 0..1: the label's probability, and how clear the cut was."""
     clear = found.agreement * min(1.0, found.contrast / 0.7)
-    score = 0.1 + 0.45 * clear + 0.35 * np.sqrt(sure)
+    score = 0.03 + 0.45 * clear + 0.35 * np.sqrt(sure)
     return float(score / 2 if found.plain else score)
 
 

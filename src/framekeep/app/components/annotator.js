@@ -85,7 +85,7 @@ class Annotator extends Corners {
     this.answers = [];
     this.segmenter ||= this.data.segmenter;
     this.stage.node.setAttribute("aria-label", `${name}: draw and correct objects; press ? for the keys`);
-    this.stage.open(`${base}/fk/thumb/${media}`, size);
+    this.stage.open(base, media, size);
     this.loading = true;
     const before = kept(`${SETTINGS}-${media}`, {});
     this.load().then(() => {
@@ -349,19 +349,19 @@ class Annotator extends Corners {
 
   get hint() {
     const { tool, selected, segmenter } = this;
-    const by = segmenter ? `${segmenter.name} answers${segmenter.draft ? " with a draft of the main object" : ""}.` : "";
-    const name = selected ? selected.title : "";
+    const by = segmenter ? `; ${segmenter.name} answers${segmenter.draft ? " with a draft of the main object" : ""}.` : ".";
+    const name = selected ? `“${selected.title}”` : "";
     if (tool === "points") {
-      return selected
-        ? `Correcting “${name}”: click what belongs to it, Alt-click what does not. ${by}`
-        : `New object: click on it; Alt-click what does not belong to it. ${by}`;
+      return (selected
+        ? `Correcting ${name}: click what belongs to it, Alt-click what does not`
+        : "New object: click on it, Alt-click what does not belong to it") + by;
     }
-    if (tool === "box") return `${selected ? `Correcting “${name}”` : "New object"}: draw a box around it. ${by}`;
-    if (tool === "brush") return selected ? `Paint what belongs to “${name}”.` : "New object: paint it.";
-    if (tool === "eraser") return selected ? `Erase what does not belong to “${name}”.` : "Select the object to erase from.";
+    if (tool === "box") return `${selected ? `Correcting ${name}` : "New object"}: draw a box around it${by}`;
+    if (tool === "brush") return selected ? `Paint what belongs to ${name}.` : "New object: paint it.";
+    if (tool === "eraser") return selected ? `Erase what does not belong to ${name}.` : "Select the object to erase from.";
     if (tool === "polygon") {
       return selected
-        ? `Drag the corners of “${name}”, or the dots between them; Alt-click takes one away.`
+        ? `Drag the corners of ${name}, or the dots between them; Alt-click takes one away.`
         : "New object: click from corner to corner; Enter or the first corner closes it.";
     }
     return "Click an object to select it; drag to move the photo, turn the wheel to zoom.";

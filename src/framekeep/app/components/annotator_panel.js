@@ -180,8 +180,15 @@ class Panel {
     this.list.replaceChildren(...(items.length ? items : [this.empty()]));
     const chosen = this.list.querySelector("[aria-selected=true]");
     chosen ? this.list.setAttribute("aria-activedescendant", chosen.id) : this.list.removeAttribute("aria-activedescendant");
-    if (host.selected?.id !== this.shownId) chosen?.scrollIntoView({ block: "nearest" });
+    if (chosen && host.selected.id !== this.shownId) this.bringIntoSight(chosen);
     this.shownId = host.selected?.id;
+  }
+
+  // Within the list alone: scrollIntoView would move the page as well.
+  bringIntoSight(item) {
+    const [box, list] = [item.getBoundingClientRect(), this.list.getBoundingClientRect()];
+    if (box.top < list.top) this.list.scrollTop -= list.top - box.top;
+    else if (box.bottom > list.bottom) this.list.scrollTop += box.bottom - list.bottom;
   }
 
   empty() {

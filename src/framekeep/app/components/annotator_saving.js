@@ -4,6 +4,7 @@
 const JOBS = "fk-annotate-jobs";
 const CHANGES = "fk-annotate-changes";
 const AGAIN_MS = 3000;
+const MOST_TRIES = 20;
 const MOST_CHANGES = 100;
 const KEEPALIVE_BYTES = 60_000;
 const MOST_STROKES_AT_ONCE = 50;
@@ -158,7 +159,7 @@ class Saver {
   failed(job, error) {
     if (error.status === 0 || error.status >= 500) {
       job.tries = (job.tries || 0) + 1;
-      if (error.status === 0 || job.tries < 4) {
+      if (error.status === 0 || job.tries < MOST_TRIES) {
         this.trouble = `Not saved yet: ${error.message}`;
         this.later = setTimeout(() => this.run(), AGAIN_MS);
         this.changed();

@@ -5,6 +5,7 @@ const NEUTRAL = "#ffd43b";
 const ANSWER = "#22d3ee";
 const PREVIEW_PX = 2048;
 const MOST_ZOOM = 32;
+const MOST_PIXELS = 60_000_000;
 
 function el(tag, attributes = {}, text = "") {
   const node = document.createElement(tag);
@@ -34,27 +35,38 @@ class Stage {
   }
 
   // Show a photo of this size: its thumbnail at once, its preview when that has come.
-  open(address, size) {
+  open(base, media, size) {
     this.size = size;
-    this.image = null;
+    this.media = media;
+    this.image = this.original = null;
+    this.address = `${base}/fk/media/${media}`;
     this.note.textContent = "";
     this.settled = false;
-    const show = (name, better) => {
-      const image = new Image();
-      image.onload = () => {
-        if (this.address !== address || (this.image && !better)) return;
-        this.image = image;
-        this.redraw(true);
-      };
-      image.onerror = () => {
-        if (this.address === address && better) this.note.textContent = "The photo cannot be shown.";
-      };
-      image.src = `${address}/${name}`;
-    };
-    this.address = address;
-    show("small", false);
-    show("preview", true);
+    this.fetch(`${base}/fk/thumb/${media}/small`, media, (image) => { this.image ||= image; });
+    this.fetch(`${base}/fk/thumb/${media}/preview`, media, (image) => { this.image = image; },
+      () => { this.note.textContent = "The photo cannot be shown."; });
     this.fit();
+  }
+
+  async fetch(address, media, take, fail = () => {}) {
+    const image = new Image();
+    image.src = address;
+    const came = await image.decode().then(() => true, () => false);
+    if (this.media !== media) return;
+    came ? take(image) : fail();
+    this.redraw(true);
+  }
+
+  // Far in, the original itself is looked at, where the browser can show it as it is.
+  sharpen() {
+    const [width, height] = this.size;
+    const shown = this.image?.naturalWidth;
+    if (this.original || !shown || shown >= width || width * height > MOST_PIXELS) return;
+    if (this.scale * this.ratio * width < 1.2 * shown) return;
+    this.original = "asked for";
+    this.fetch(this.address, this.media, (image) => {
+      if (image.naturalWidth === width && image.naturalHeight === height) this.image = image;
+    });
   }
 
   resize() {
@@ -93,6 +105,7 @@ class Stage {
     const wide = Math.max(right - left, 8) * 1.5, high = Math.max(bottom - top, 8) * 1.5;
     this.scale = Math.min(MOST_ZOOM, width / wide, height / high);
     this.settled = true;
+    this.sharpen();
     this.centre((left + right) / 2, (top + bottom) / 2);
   }
 
@@ -117,6 +130,7 @@ class Stage {
     this.x = Math.min(this.node.clientWidth - room, Math.max(this.x, room - this.size[0] * this.scale));
     this.y = Math.min(this.node.clientHeight - room, Math.max(this.y, room - this.size[1] * this.scale));
     this.settled = true;
+    this.sharpen();
     this.redraw(true);
   }
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+import sqlalchemy as sa
 
 from framekeep.store.catalog import Catalog
 from framekeep.types import FileRecord, MediaItem, Vectors
 
+DATABASES = ["sqlite", "postgresql"]
+POSTGRES = os.environ.get("FRAMEKEEP_TEST_POSTGRES_URL")
 SPACE = "hash@000000000000/p1:fp32"
 
 
@@ -63,3 +69,17 @@ def fill(catalog: Catalog, ids: Sequence[str], *, dim: int = 8, space: str = SPA
     catalog.put_vectors(space, ids, rows)
     catalog.record_files([file_of(media_id) for media_id in ids], catalog.new_run())
     return rows
+
+
+def catalog_on(database: str, folder: Path) -> Catalog:
+    """A new catalog in a file, or on the PostgreSQL that FRAMEKEEP_TEST_POSTGRES_URL names."""
+    if database == "sqlite":
+        return Catalog.open(folder / "catalog.sqlite3")
+    if POSTGRES is None:
+        pytest.skip("FRAMEKEEP_TEST_POSTGRES_URL names no PostgreSQL database")
+    engine = sa.create_engine(POSTGRES)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+        connection.execute(sa.text("CREATE SCHEMA public"))
+    engine.dispose()
+    return Catalog.open(POSTGRES)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
 import pytest
-import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -17,31 +15,25 @@ from hypothesis.extra import numpy as hnp
 from framekeep.errors import InputError, StoreError
 from framekeep.store.catalog import Catalog
 from framekeep.types import FileRecord, PrecisionReport, Problem
-from tests.helpers.catalog import SPACE, file_of, fill, item, media_ids, unit
+from tests.helpers.catalog import (
+    DATABASES,
+    SPACE,
+    catalog_on,
+    file_of,
+    fill,
+    item,
+    media_ids,
+    unit,
+)
 
-POSTGRES = os.environ.get("FRAMEKEEP_TEST_POSTGRES_URL")
 A, B, C = media_ids(3)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
-    if request.param == "sqlite":
-        opened = Catalog.open(tmp_path / "catalog.sqlite3")
-    else:
-        if POSTGRES is None:
-            pytest.skip("FRAMEKEEP_TEST_POSTGRES_URL names no PostgreSQL database")
-        _empty(POSTGRES)
-        opened = Catalog.open(POSTGRES)
+    opened = catalog_on(request.param, tmp_path)
     yield opened
     opened.close()
-
-
-def _empty(url: str) -> None:
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
-        connection.execute(sa.text("CREATE SCHEMA public"))
-    engine.dispose()
 
 
 def test_meta(catalog: Catalog) -> None:

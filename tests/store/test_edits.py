@@ -16,16 +16,16 @@ from framekeep.object_types import Annotation
 from framekeep.store import journal
 from framekeep.store.catalog import Catalog
 from framekeep.store.segment_rows import NewSegment
-from tests.helpers.catalog import fill, media_ids, unit
+from tests.helpers.catalog import DATABASES, catalog_on, fill, media_ids, unit
 from tests.helpers.segments import OBJECT_SPACE, boxed, dump, row_of_boxes
 
 A, B, C = media_ids(3)
 ME = "me"
 
 
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    opened = Catalog.open(tmp_path / "catalog.sqlite3")
+@pytest.fixture(params=DATABASES)
+def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
+    opened = catalog_on(request.param, tmp_path)
     fill(opened, [A, B, C])
     yield opened
     opened.close()
@@ -303,10 +303,10 @@ EDITS = st.one_of(
 )
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Catalog, list[str]]]:
+@pytest.fixture(params=DATABASES)
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Catalog, list[str]]]:
     """A catalog with six objects; every example leaves it as it was."""
-    opened = Catalog.open(tmp_path_factory.mktemp("edits") / "catalog.sqlite3")
+    opened = catalog_on(request.param, tmp_path)
     fill(opened, [A, B, C])
     ids = opened.put_segments(A, "cutter@1", row_of_boxes(3, "dog"))
     ids += opened.put_segments(B, "cutter@1", [*row_of_boxes(2, "wolf"), boxed((300, 0, 400, 9))])
@@ -464,9 +464,9 @@ def test_the_journal_is_bounded(
 
 EDITING = """
 import sys
-from pathlib import Path
 from framekeep.store.catalog import Catalog
-catalog = Catalog.open(Path(sys.argv[1]))
+place = sys.argv[1]
+catalog = Catalog.open(place)
 author, ids = sys.argv[2], sys.argv[3:]
 print("ready", flush=True)
 sys.stdin.readline()
@@ -479,7 +479,7 @@ catalog.close()
 
 
 def test_two_processes_at_once_lose_nothing(catalog: Catalog, ids: list[str]) -> None:
-    path = catalog._db.place
+    path = catalog._db.url.render_as_string(hide_password=False)
     runs = [
         subprocess.Popen(
             [sys.executable, "-c", EDITING, path, author, *ids],

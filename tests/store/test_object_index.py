@@ -15,7 +15,7 @@ from framekeep.store.catalog import Catalog
 from framekeep.store.object_index import ObjectIndex
 from framekeep.store.repair import Part, repair
 from framekeep.testing import MemoryVectorStore
-from tests.helpers.catalog import SPACE, file_of, item, media_ids, unit
+from tests.helpers.catalog import DATABASES, SPACE, catalog_on, file_of, item, media_ids, unit
 from tests.helpers.segments import OBJECT_SPACE, boxed
 
 COUNT = 25
@@ -32,9 +32,9 @@ class Members:
     find: Callable[[str], object]
 
 
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    opened = Catalog.open(tmp_path / "catalog.sqlite3")
+@pytest.fixture(params=DATABASES)
+def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
+    opened = catalog_on(request.param, tmp_path)
     opened.put_media([item(media_id) for media_id in media_ids(COUNT)])
     opened.record_files([file_of(media_id) for media_id in media_ids(COUNT)], opened.new_run())
     yield opened

@@ -15,16 +15,16 @@ from framekeep.store.catalog import Catalog
 from framekeep.store.segment_rows import doubt
 from framekeep.store.tables import metadata
 from framekeep.types import Problem
-from tests.helpers.catalog import SPACE, file_of, fill, media_ids, unit
+from tests.helpers.catalog import DATABASES, SPACE, catalog_on, file_of, fill, media_ids, unit
 from tests.helpers.segments import OBJECT_SPACE, boxed, dump, row_of_boxes
 
 A, B, C = media_ids(3)
 ME = "me"
 
 
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    opened = Catalog.open(tmp_path / "catalog.sqlite3")
+@pytest.fixture(params=DATABASES)
+def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
+    opened = catalog_on(request.param, tmp_path)
     fill(opened, [A, B, C])
     yield opened
     opened.close()

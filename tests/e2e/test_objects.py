@@ -281,7 +281,7 @@ def export(page: Page, server: Server, kind: str, name: str) -> Path:
     page.get_by_text(f"Goes to {out}").wait_for()
     settled(page)
     page.get_by_role("button", name="Preview").click()
-    page.get_by_text("with 116 objects in 3 classes").wait_for()
+    page.get_by_text("with 116 objects in 3 classes").last.wait_for()
     expect(page.locator(".fk-samples img")).to_have_count(20)
     page.wait_for_function(
         "() => [...document.querySelectorAll('.fk-samples img')].every(i => i.naturalWidth > 100)"
@@ -289,7 +289,11 @@ def export(page: Page, server: Server, kind: str, name: str) -> Path:
     assert not out.exists()
     keep_screen(page, f"export-{name}")
     page.get_by_test_id("stMain").get_by_role("button", name="Export", exact=True).last.click()
-    page.get_by_text(f"29 photos with 116 objects are in {out}").wait_for(timeout=WORK_MS)
+    done = page.get_by_text(f"29 photos with 116 objects are in {out}")
+    done.first.wait_for(timeout=WORK_MS)
+    expect(done).to_have_count(1)
+    page.get_by_text(f"What {name} holds").click()
+    page.get_by_role("region", name="Objects by class and split").first.wait_for()
     return out
 
 

@@ -229,6 +229,8 @@ def test_similar_ones_and_duplicates_from_the_menu_of_a_photo(
         "More like this",
         "Duplicates of this",
         "Tag…",
+        "Label…",
+        "Draw objects",
         "Copy the path",
         "Open the original",
         "Download",

@@ -34,7 +34,8 @@ page = st.navigation(pages)
 st.set_page_config(page_title=f"{page.title} · framekeep")
 st.session_state[OPEN] = False
 # A whole run shows what there is now: beginning it anew would lose the click that it is for.
-st.session_state.pop("generation", None)
+for noticed in ("generation", "active_jobs"):
+    st.session_state.pop(noticed, None)
 st.session_state["came_from"] = st.session_state.get("page")
 st.session_state["page"] = page.url_path or "search"
 with st.sidebar:

@@ -78,14 +78,14 @@ def kind_of_work(*kinds: str) -> None:
     When one has ended the page runs anew, as what it has made belongs on it.
     """
     jobs = [job for job in context().jobs.states() if job.kind in kinds]
+    active = {job.job_id for job in jobs if job.active}
+    before = st.session_state.get("active_jobs", set())
+    if before - active and not st.session_state.get(OPEN):
+        st.rerun(scope="app")
+    st.session_state["active_jobs"] = active
     with told():
         for job in jobs:
             job_card(job)
-    active = {job.job_id for job in jobs if job.active}
-    before = st.session_state.get("active_jobs", set())
-    st.session_state["active_jobs"] = active
-    if before - active and not st.session_state.get(OPEN):
-        st.rerun(scope="app")
 
 
 def job_card(job: JobState) -> None:

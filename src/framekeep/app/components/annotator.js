@@ -344,7 +344,7 @@ class Annotator extends Corners {
     this.syncCorners();
     this.panel.update();
     this.stage.node.dataset.tool = this.tool;
-    this.stage.redraw();
+    this.stage.redraw("objects");
   }
 
   get hint() {

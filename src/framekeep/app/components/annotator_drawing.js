@@ -102,8 +102,9 @@ class Drawing {
     this.cursor = point;
     if (this.boxing?.waiting && point) this.boxing.to = this.stage.inside(point);
     const looking = point && (this.tool === "select" || (this.tool === "polygon" && this.selected));
-    this.hovered = looking ? this.stage.objectAt(point, this.shownObjects) : null;
-    this.stage.redraw();
+    const hovered = looking ? this.stage.objectAt(point, this.shownObjects) : null;
+    this.stage.redraw(hovered === this.hovered ? "tool" : "objects");
+    this.hovered = hovered;
   }
 
   cancelGesture() {
@@ -255,6 +256,7 @@ class Drawing {
   }
 
   replaceMask(object, mask, answer, draft) {
+    if (object.version < 0) return this.say("This object is just being shown anew: point at it again.");
     if (draft.combine === "replace") {
       Object.assign(object, { rings: answer.rings, path: null, box: boxOf(answer.rings.flatMap(pairs)) });
     }

@@ -173,6 +173,7 @@ class Saver {
     }
     if (job.kind === "undo") keep(CHANGES, (this.changes = []));
     const arrived = job.restored && error.status === 409;
+    if (error.status === 409) this.known.delete(this.nameOf(job.id));  // the next edit asks first
     this.jobs = this.jobs.filter((other) => other !== job && (arrived || !this.restsOn(other, job)));
     this.persist();
     this.refused(job, arrived ? "" : error.message);
@@ -182,7 +183,7 @@ class Saver {
   // True where an edit cannot be made without another one before it.
   restsOn(other, job) {
     if (!other.id || this.nameOf(other.id) !== this.nameOf(job.id)) return false;
-    const masks = ["strokes", "mask"];
-    return job.kind === "draw" || (masks.includes(job.kind) && masks.includes(other.kind));
+    const alike = [["strokes", "mask"], ["label", "state"]];
+    return job.kind === "draw" || alike.some((kinds) => kinds.includes(job.kind) && kinds.includes(other.kind));
   }
 }

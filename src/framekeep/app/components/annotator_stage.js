@@ -54,7 +54,7 @@ class Stage {
     const came = await image.decode().then(() => true, () => false);
     if (this.media !== media) return;
     came ? take(image) : fail();
-    this.redraw(true);
+    this.redraw("picture");
   }
 
   // Far in, the original itself is looked at, where the browser can show it as it is.
@@ -76,7 +76,7 @@ class Stage {
       canvas.width = Math.max(1, Math.round(width * this.ratio));
       canvas.height = Math.max(1, Math.round(height * this.ratio));
     }
-    if (this.settled) this.redraw(true);
+    if (this.settled) this.redraw("picture");
     else this.fit();
   }
 
@@ -97,7 +97,7 @@ class Stage {
   centre(x, y) {
     this.x = this.node.clientWidth / 2 - x * this.scale;
     this.y = this.node.clientHeight / 2 - y * this.scale;
-    this.redraw(true);
+    this.redraw("picture");
   }
 
   showBox([left, top, right, bottom]) {
@@ -131,7 +131,7 @@ class Stage {
     this.y = Math.min(this.node.clientHeight - room, Math.max(this.y, room - this.size[1] * this.scale));
     this.settled = true;
     this.sharpen();
-    this.redraw(true);
+    this.redraw("picture");
   }
 
   place(event) {
@@ -159,13 +159,17 @@ class Stage {
 
   // Drawing
 
-  redraw(picture = false) {
-    this.pictureToo ||= picture;
+  // What has changed: the "tool" in hand, "objects" too, or where the "picture" lies as well.
+  redraw(what = "tool") {
+    this.pictureToo ||= what === "picture";
+    this.objectsToo ||= what !== "tool";
     if (this.frame) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = null;
+      this.pen = 1 / this.scale;  // one CSS pixel
       if (this.pictureToo) this.drawPicture();
-      this.pictureToo = false;
+      if (this.objectsToo || !this.others) this.drawOthers();
+      this.pictureToo = this.objectsToo = false;
       this.drawOverlay();
     });
   }
@@ -187,37 +191,42 @@ class Stage {
     context.drawImage(this.image, 0, 0, this.size[0], this.size[1]);
   }
 
+  // All objects but the selected one, once for many strokes and moves of the pointer.
+  drawOthers() {
+    this.others ||= document.createElement("canvas");
+    [this.others.width, this.others.height] = [this.overlay.width, this.overlay.height];
+    const context = this.others.getContext("2d");
+    this.place2d(context);
+    const { shownObjects, selected, hovered, hidden } = this.source;
+    if (hidden) return;
+    for (const object of shownObjects) {
+      if (object !== selected) this.drawObject(context, object, object === hovered);
+    }
+  }
+
   drawOverlay() {
     const context = this.overlay.getContext("2d");
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.overlay.width, this.overlay.height);
+    context.drawImage(this.others, 0, 0);
     this.place2d(context);
-    this.pen = 1 / this.scale;  // one CSS pixel
-    const { objects, selected, hovered, painted, hidden } = this.source;
-    for (const object of objects) {
-      if (hidden && object !== selected) continue;
-      if (object !== selected) this.drawObject(context, object, object === hovered);
-    }
-    if (selected) this.drawObject(context, selected, false, true, painted);
-    else if (painted) this.drawPainted(context, painted);
+    const { selected, hovered, painted, hidden } = this.source;
+    if (painted) this.drawPainted(context, painted);
+    else if (selected) this.drawObject(context, selected, false, true);
     this.source.drawTool(context, this.pen);
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    for (const object of new Set([hovered, selected])) {
+    for (const object of new Set([hidden ? null : hovered, selected])) {
       if (object?.rings.length) this.drawName(context, object);
     }
   }
 
-  drawObject(context, object, hovered, selected = false, painted = null) {
+  drawObject(context, object, hovered, selected = false) {
     object.path ||= pathOf(object.rings);
     const colour = object.colour || NEUTRAL;
-    if (painted) this.drawPainted(context, painted);
-    else {
-      context.globalAlpha = selected ? 0.42 : hovered ? 0.36 : 0.22;
-      context.fillStyle = colour;
-      context.fill(object.path, "evenodd");
-      context.globalAlpha = 1;
-    }
-    if (painted) return;
+    context.globalAlpha = selected ? 0.42 : hovered ? 0.36 : 0.22;
+    context.fillStyle = colour;
+    context.fill(object.path, "evenodd");
+    context.globalAlpha = 1;
     const dashes = object.draft ? [7 * this.pen, 4 * this.pen] : [];
     this.line(context, object.path, colour, selected ? 3 : 2, dashes);
   }

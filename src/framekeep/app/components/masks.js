@@ -30,10 +30,10 @@ function decodeMask(counts, [width, height], [columns, rows]) {
     while (row < rows && Math.floor(((row + 0.5) * height) / rows) < y) row++;
     firstRow[y] = row;
   }
-  let at = 0;
-  runsOf(counts).forEach((length, number) => {
+  let at = 0, inside = false;
+  for (const length of runsOf(counts)) {
     const end = at + length;
-    while (number % 2 && at < end) {
+    while (inside && at < end) {
       const x = Math.floor(at / height);
       const next = Math.min(end, (x + 1) * height);
       const column = columnAt[x];
@@ -44,7 +44,8 @@ function decodeMask(counts, [width, height], [columns, rows]) {
       at = next;
     }
     at = end;
-  });
+    inside = !inside;
+  }
   return pixels;
 }
 
@@ -63,9 +64,8 @@ function maskCanvas(counts, size, colour, longest) {
   [red, green, blue, 255].forEach((part, index) => word.setUint8(index, part));
   const value = word.getUint32(0, LITTLE_ENDIAN);
   const words = new Uint32Array(image.data.buffer);
-  decodeMask(counts, size, [canvas.width, canvas.height]).forEach((inside, index) => {
-    if (inside) words[index] = value;
-  });
+  const pixels = decodeMask(counts, size, [canvas.width, canvas.height]);
+  for (let at = 0; at < pixels.length; at++) if (pixels[at]) words[at] = value;
   context.putImageData(image, 0, 0);
   return canvas;
 }

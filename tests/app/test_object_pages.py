@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import framekeep
@@ -103,6 +104,34 @@ def test_a_photo_tells_its_objects(library: Library) -> None:
     test = opened(open=segment.media_id, object=segment.segment_id)
     assert "Objects" in [subheader.value for subheader in test.subheader]
     assert "**2 objects** in this photo" in said(test)
+
+
+def test_a_photo_tells_its_own_label_and_who_set_it(library: Library) -> None:
+    hit = library.search(limit=1)[0]
+    library.label(hit, "holiday <b>", author="Ann")
+    library.set_attribute(hit, "weather", "rain", author="Bob")
+    test = opened(open=hit.media_id)
+    text = "".join(str(element.proto.body) for element in test.get("html"))
+    assert "holiday &lt;b&gt; (Ann, " in text
+    assert "<dt>weather</dt><dd>rain (Bob, " in text
+
+
+def test_the_best_of_objects_that_show_the_same_is_kept(library: Library, tmp_path: Path) -> None:
+    with Image.open(DEMO[1]) as image:
+        image.resize((image.width * 2, image.height * 2)).save(tmp_path / "again.png")
+    list(library.add(tmp_path / "again.png"))
+    list(library.segment(segmenter=GridSegmenter(2, 1)))
+    test = opened("library", view="duplicates")
+    (kind,) = [choice for choice in test.segmented_control if choice.key == "dup_kind"]
+    kind.set_value("objects").run()
+    assert "beside the best" in said(test)
+    press(test, "Keep the best of all")
+    groups = library.duplicates("semantic", of="objects")
+    beside = {some for group in groups for some in group.media_ids[1:]}
+    assert {segment.segment_id for segment in found(library, "otag:duplicate")} == beside
+    assert beside
+    test.run()
+    assert "No duplicates of this kind" in str(test.success[0].value)
 
 
 # The Objects page

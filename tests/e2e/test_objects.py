@@ -64,7 +64,7 @@ def test_three_photos_are_segmented_and_their_objects_found_by_words(
     page.get_by_text("A draft of the main object").first.wait_for()
     page.get_by_role("button", name="Find objects", exact=True).click()
     page.get_by_text("Done").first.wait_for(timeout=WORK_MS)
-    page.get_by_text("3 of 3").wait_for()
+    page.get_by_text("3 of 3", exact=True).wait_for()
     found = objects(folder)
     assert len({segment.media_id for segment in found}) == 3
     page.goto(f"{server.address}/")

@@ -26,6 +26,8 @@ from framekeep.object_types import Segment
 from framekeep.types import Hit
 
 SIMILAR = 24
+SAID = {"label": "Label", "attribute": "", "note": "Note"}
+"""What is told of what was said of a photo itself; its tags have a place of their own."""
 
 
 def detail(media_id: str, order: Sequence[str]) -> None:
@@ -114,6 +116,11 @@ def _facts(hit: Hit) -> None:
         "Brightness": f"{media.brightness:.2f}",
         "Added": media.added_at.astimezone().strftime("%Y-%m-%d %H:%M") if media.added_at else "",
     }
+    said = [each for each in context().library.annotations(hit) if each.kind in SAID]
+    for each in said:
+        when = each.set_at.astimezone()
+        name = each.key if each.kind == "attribute" else SAID[each.kind]
+        known[name] = f"{each.value} ({each.author}, {when:%Y-%m-%d %H:%M})"
     st.subheader("About this photo", anchor=False)
     facts(known)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import streamlit as st
 
 from framekeep.app.components.gallery import hit_id, is_rough
@@ -60,7 +58,26 @@ def _batch(here: Context, where: str) -> list[str]:
     return ids
 
 
+def _filter(state: SearchState) -> None:
+    """Narrow the queue to what matches."""
+    with st.form("review_filter", border=False):
+        where = st.text_input(
+            "Only objects that match",
+            value=state.condition,
+            placeholder="label:dog or segmenter:sam",
+            help="A filter, as on the Search page.",
+            key=f"review_where_{state.condition}",
+        )
+        sent = st.form_submit_button("Show", type="primary", key="review_filter_go")
+    if sent:
+        st.session_state.pop(BATCH_KEY, None)
+        go(SearchState(where=where.strip(), size=state.size, near=state.near), view="review")
+        st.rerun()
+
+
 def _choices(state: SearchState) -> None:
+    with st.popover("Filter", icon=":material/filter_list:"):
+        _filter(state)
     if st.button("Next batch", icon=":material/skip_next:", key="review_next"):
         _go_on()
     near_choice(state)
@@ -73,7 +90,7 @@ def _next(state: SearchState, sentence: str) -> None:
         if st.button("Go on", type="primary", icon=":material/skip_next:", key="review_on"):
             _go_on()
         if state.condition and st.button("Review all objects", key="review_all"):
-            go(replace(SearchState(), size=state.size, near=state.near), view="review")
+            go(SearchState(size=state.size, near=state.near), view="review")
             st.rerun()
 
 

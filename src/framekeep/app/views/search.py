@@ -123,7 +123,8 @@ def _refine(state: SearchState) -> None:
             value=state.where,
             placeholder="taken>=2024-05 and not format:png",
             help="Fields: taken, added, format, folder, name, camera, tag, width, height, pixels, "
-            "bytes, orientation, sharpness, brightness, has.",
+            "bytes, orientation, sharpness, brightness, has; of objects: label, state, source, "
+            "otag, score, area, segmenter.",
         )
         limit = st.select_slider("Results", [10, 20, 60, 120, 240, 500], _nearest(state.limit))
         if st.form_submit_button("Search", type="primary"):

@@ -27,8 +27,8 @@ from framekeep.types import Hit
 if TYPE_CHECKING:
     from framekeep.store.catalog import Catalog
 
-Target = str | Path | Hit
-"""A medium (its id, path or hit) or an object (its id or hit)."""
+Target = str | Path | Hit | Segment
+"""A medium (its id, path or hit) or an object (its id or hit, or itself)."""
 Targets = Target | Sequence[Target]
 
 _SEGMENT = re.compile(r"[0-9a-f]{32}")
@@ -263,7 +263,7 @@ class Annotating:
 
     def _targets(self, targets: Targets) -> list[str]:
         """The ids of media and objects, however they are named. Raises NotFoundError."""
-        members = [targets] if isinstance(targets, str | Path | Hit) else list(targets)
+        members = [targets] if isinstance(targets, str | Path | Hit | Segment) else list(targets)
         texts = [each for each in members if isinstance(each, str)]
         known = set(self._catalog.owners([each for each in texts if _SEGMENT.fullmatch(each)]))
         known |= set(self._catalog.media([each for each in texts if _MEDIUM.fullmatch(each)]))
@@ -272,6 +272,8 @@ class Annotating:
     def _target(self, target: Target, known: set[str]) -> str:
         if isinstance(target, str) and target in known:
             return target
+        if isinstance(target, Segment):
+            return target.segment_id
         if isinstance(target, Hit) and target.segment is not None:
             return target.segment.segment_id
         try:

@@ -65,6 +65,7 @@ def test_targets_are_named_by_id_path_or_hit(library: Library, media: list[str])
     assert library.annotations(media[0]) == []
     assert library.annotations(hits[1])[0].value == "dog"
     assert library.annotations(object_hit)[0].target_id == segments[1].segment_id
+    assert library.label(segments[:2], None) == library.label(segments[0], "dog") + 1 == 2
     assert library.label([], "dog") == 0
 
 

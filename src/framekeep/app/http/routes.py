@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from framekeep.app.http.answers import error
+from framekeep.app.http.downloads import download_routes
 from framekeep.app.http.object_edits import edit_routes
 from framekeep.app.http.objects import Outlines, object_routes
 from framekeep.app.http.outlines import outline_routes
@@ -29,6 +30,7 @@ def routes(parts: Callable[[], Parts]) -> list[BaseRoute]:
         *picture_routes(parts, decoding),
         *outline_routes(parts, decoding),
         *sample_routes(parts),
+        *download_routes(parts),
         *object_routes(parts, decoding, outlines),
         *edit_routes(parts, decoding, outlines),
         *upload_routes(parts, decoding),

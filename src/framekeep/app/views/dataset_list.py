@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -78,6 +79,9 @@ def _card(here: Context, each: FormerExport, number: int) -> None:
                 f"{plain(str(each.folder))}",
                 width="stretch",
             )
+            if each.folder.parent == here.library.path / EXPORTS:
+                address = f"/fk/export/{quote(each.folder.name)}"
+                st.link_button("Download", address, icon=":material/download:")
             again = st.button("Make it again", icon=":material/replay:", key=f"again_{number}")
         if again:
             with told():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from anyio import to_thread
@@ -51,7 +51,7 @@ def zipped(folder: Path) -> Iterator[bytes]:
     Pictures are stored as they are; links are left out.
     """
     sent = _Sent()
-    with zipfile.ZipFile(sent, "w") as archive:
+    with zipfile.ZipFile(cast("IO[bytes]", sent), "w") as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_symlink() or not path.is_file():
                 continue

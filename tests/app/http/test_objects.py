@@ -395,20 +395,12 @@ def test_nothing_is_left_of_an_object_that_is_erased(client, drawn):
 
 
 def test_a_new_object_by_rings_with_a_label(client, site, photo):
-    answer = post(
-        client,
-        f"/fk/objects/{photo}",
-        key=KEY,
-        label="dog",
-        rings=[[[0, 0], [9, 0], [9, 9], [0, 9]]],
-    )
+    square = [[0, 0], [9, 0], [9, 9], [0, 9]]
+    answer = post(client, f"/fk/objects/{photo}", key=KEY, label="dog", rings=[square])
     assert answer.status_code == 201
     segment = answer.json()["segment"]
-    assert (segment["label"], segment["labelSource"], segment["origin"]) == (
-        "dog",
-        "person",
-        "drawn",
-    )
+    assert (segment["label"], segment["labelSource"]) == ("dog", "person")
+    assert segment["origin"] == "by a person"
     (kept,) = site.parts.library.segments(photo)
     assert kept.area_px == 81
     assert [one["name"] for one in answer.json()["classes"]] == ["dog"]

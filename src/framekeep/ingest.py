@@ -158,8 +158,9 @@ class _Ingest:
 
     def run(self, paths: Sequence[str]) -> Iterator[IngestEvent]:
         stores = self.stores
-        stores.vectors.create(stores.space, stores.encoder.dim)
+        # A torn index is rebuilt first: nothing can be made in one.
         replay(self.catalog, stores.vectors, stores.space, stores.object_space)
+        stores.vectors.create(stores.space, stores.encoder.dim)
         self.run_id = self.catalog.new_run()
         with closing(Spool(scan(paths, max_bytes=self.limits.max_bytes))) as spool:
             yield self.progress.event("scanning")

@@ -234,8 +234,8 @@ class Objects:
         with self._writing("cut out again"):
             former, space = self._object_space, stores.object_space
             if former != space:
-                stores.vectors.create(space, stores.encoder.dim)
                 replay(self._catalog, self._vectors, stores.space, space)
+                stores.vectors.create(space, stores.encoder.dim)
             owners = self._catalog.objects.owners_lacking(space) if former != space else []
             progress = Progress(found=len(owners))
             yield from encode_objects(owners, stores, self._limits(), progress)

@@ -36,8 +36,8 @@ def reencode(stores: Stores, limits: IngestLimits) -> Iterator[IngestEvent]:
     the new space is complete.
     """
     catalog, space = stores.catalog, stores.space
-    stores.vectors.create(space, stores.encoder.dim)
     replay(catalog, stores.vectors, space, stores.object_space)
+    stores.vectors.create(space, stores.encoder.dim)
     owners = set(catalog.objects.owners_lacking(stores.object_space))
     if owners:
         stores.vectors.create(stores.object_space, stores.encoder.dim)

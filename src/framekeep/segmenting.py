@@ -77,8 +77,8 @@ def segment_media(
     writer's lock.
     """
     objects, space = stores.catalog.objects, stores.object_space
-    stores.vectors.create(space, stores.encoder.dim)
     replay(stores.catalog, stores.vectors, stores.space, space)
+    stores.vectors.create(space, stores.encoder.dim)
     chosen = set(media_ids)
     owners = [owner for owner in objects.owners_lacking(space) if owner not in chosen]
     work = len(media_ids) + len(owners)

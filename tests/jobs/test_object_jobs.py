@@ -81,7 +81,7 @@ def test_segmenting_tells_progress_and_ends(jobs: Jobs, library: Path) -> None:
 
 def test_segmenting_pauses_is_cancelled_and_goes_on(jobs: Jobs, library: Path) -> None:
     job_id = jobs.segment(segmenter="starter")
-    until(lambda: jobs.state(job_id).done > 0)
+    until(lambda: jobs.state(job_id).status == "running")
     jobs.pause(job_id)
     assert jobs.state(job_id).status == "paused"
     jobs.cancel(job_id)

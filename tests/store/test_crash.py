@@ -29,8 +29,8 @@ from framekeep.store.repair import replay
 from tests.helpers.catalog import SPACE, file_of, item, media_ids, unit
 folder, start, batches = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 catalog, index = Catalog.open(folder / "catalog.sqlite3"), ChromaStore.local(folder / "chroma")
-index.create(SPACE, 16)
 replay(catalog, index, SPACE)
+index.create(SPACE, 16)
 for n in range(batches):
     first = start + n * 40
     ids, rows = media_ids(40, first), unit(40, 16, seed=first)

@@ -1,8 +1,9 @@
-"""Take the README's pictures of the web app, with Debian's Chromium.
+"""Take the documents' pictures of the web app, with Debian's Chromium.
 
     python tools/make_app_screenshots.py docs/images
 
-The demo photos are added to a library made for it; the real command serves them.
+The demo photos are added to a library made for it, and the shipped segmenter finds their objects;
+the real command serves them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,16 @@ from playwright.sync_api import Page, sync_playwright
 
 import framekeep
 
+LABELS = {
+    "label:*cat": "cat",
+    "label:*spaniel": "dog",
+    "label:otter": "otter",
+    "label:kite": "bird",
+}
+DRAWN = """() => {
+  const all = [...document.querySelectorAll(".fk-samples img")];
+  return all.length && all.every((image) => image.naturalWidth);
+}"""
 SIZE = {"width": 1280, "height": 800}
 
 
@@ -42,6 +53,12 @@ def main(folder: Path) -> None:
         library = Path(scratch) / "library"
         with framekeep.open(library, encoder="starter") as lib:
             list(lib.add(*demo))
+            list(lib.segment(segmenter="starter"))
+            for guess, name in LABELS.items():
+                hits = lib.search(where=guess, of="objects", limit=10)
+                ids = [hit.segment.segment_id for hit in hits if hit.segment]
+                lib.label(ids, name)
+                lib.accept(ids)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -67,6 +84,15 @@ def main(folder: Path) -> None:
                 page.locator(".tile").first.click()
                 page.get_by_text("About this photo").wait_for()
                 keep(page, folder / "app-photo.jpg")
+                page = browser.new_page(viewport=SIZE, color_scheme="light")
+                page.goto(f"http://127.0.0.1:{port}/?q=an+animal&of=objects")
+                page.locator(".tile svg path").first.wait_for(state="attached")
+                page.locator(".tile").nth(1).focus()
+                keep(page, folder / "app-objects.jpg")
+                page.goto(f"http://127.0.0.1:{port}/datasets?where=source:person")
+                page.get_by_role("button", name="Preview").click()
+                page.wait_for_function(DRAWN)
+                keep(page, folder / "app-dataset.jpg")
                 browser.close()
         finally:
             server.terminate()

@@ -95,7 +95,8 @@ def _objects(objects: Sequence[Segment]) -> None:
     results(
         hits,
         key="objects_here",
-        about=f"**{counted(len(hits), 'object')}** in this photo, the largest first",
+        about=f"**{counted(len(hits), 'object')}** in this photo"
+        + (", the largest first" if len(hits) > 1 else ""),
         salt=f"objects {objects[0].media_id}",
         label="Objects in this photo",
         size="small",

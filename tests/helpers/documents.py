@@ -1,0 +1,60 @@
+"""Commands as they stand in a document, run in a home of their own that holds a few pictures."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import framekeep
+
+ROOT = Path(__file__).parents[2]
+DEMO = Path(framekeep.__file__).parent / "data" / "demo"
+BLOCK = re.compile(r"^```(?:sh|console|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def commands_of(document: str) -> list[str]:
+    """Every line of a document's shell blocks, without comments."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    lines = [line for block in BLOCK.findall(text) for line in block.splitlines()]
+    return [line.partition("  #")[0].strip() for line in lines if line.strip()]
+
+
+def run_commands(commands: Sequence[str], home: Path, fail: Sequence[str] = ()) -> list[str]:
+    """Run commands one after the other, and give what each printed.
+
+    Those in `fail` must end with 1, all others with 0, none with a traceback.
+    """
+    shutil.copytree(DEMO, home / "Pictures")
+    shutil.copy(DEMO / "demo-02.jpg", home / "Pictures" / "cat.jpg")
+    script = home / "bin" / "framekeep"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m framekeep "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "PATH": f"{script.parent}:{os.environ['PATH']}",
+        "XDG_DATA_HOME": str(home / "data"),
+    }
+    said = []
+    for command in commands:
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=home,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        told = f"{command}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr, told
+        assert done.returncode == int(command in fail), told
+        said.append(done.stdout)
+    return said

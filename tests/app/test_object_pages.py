@@ -415,3 +415,40 @@ def test_quick_edits_come_once_and_in_order() -> None:
     ]
     assert sent_edits(None, 0) == []
     assert sent_edits({}, 0) == []
+
+
+def sends_edits() -> None:
+    import streamlit as st
+
+    from framekeep.app.views.desk import desk, handle_quick_edits
+
+    st.session_state["gallery"] = {"edits": st.session_state["sent"]}
+    handle_quick_edits("gallery")
+    st.write(desk().handled, desk().failed or "", desk().undoable)
+
+
+def test_each_quick_edit_is_made_once_whatever_becomes_of_the_others(library: Library) -> None:
+    ids = [segment.segment_id for segment in found(library)]
+    sent = [
+        {"number": 1, "what": "accept", "ids": ids[:2], "value": ""},
+        {"number": 2, "what": "class", "ids": ["0" * 32], "value": "dog"},
+        {"number": 3, "what": "class", "ids": ids[4:5], "value": "cat"},
+        {"number": 4, "what": "reject", "ids": ids[5:6], "value": ""},
+        {"number": 5, "what": "undo", "ids": [], "value": ""},
+    ]
+    test = AppTest.from_function(sends_edits, default_timeout=60)
+    for until in (2, 4, 5, 5):
+        test.session_state["sent"] = sent[:until]
+        test.run()
+        assert not test.exception
+    assert test.session_state["desk"].handled == {"gallery": 5}
+    assert "There is no object" in test.session_state["desk"].failed
+    assert test.session_state["desk"].undoable is None
+    assert test.session_state["gallery_mark"] == 1  # two at once were judged: they are let go
+    assert len(found(library, "state:accepted")) == 2
+    assert [segment.segment_id for segment in found(library, "label:cat")] == ids[4:5]
+    assert found(library, "state:rejected") == []
+    assert [change.what for change in library.changes() if not change.undone] == [
+        "Labelled 1 object as cat",
+        "Accepted 2 objects",
+    ]

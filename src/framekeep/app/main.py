@@ -34,7 +34,7 @@ page = st.navigation(pages)
 st.set_page_config(page_title=f"{page.title} · framekeep")
 st.session_state[OPEN] = False
 # A whole run shows what there is now: beginning it anew would lose the click that it is for.
-for noticed in ("generation", "active_jobs"):
+for noticed in ("generation", "ended_jobs"):
     st.session_state.pop(noticed, None)
 st.session_state["came_from"] = st.session_state.get("page")
 st.session_state["page"] = page.url_path or "search"

@@ -16,8 +16,8 @@ from framekeep.app.views.common import (
     opened_object,
     told,
 )
+from framekeep.app.views.desk import forget_change
 from framekeep.app.views.detail import shown_name
-from framekeep.app.views.edits import UNDOABLE
 from framekeep.app.views.review import BATCH_KEY
 from framekeep.app.views.search import run_search
 from framekeep.app.views.sidebar import nothing_yet
@@ -32,7 +32,7 @@ _ORDER = "annotate_order"
 def page() -> None:
     """The annotation page: the photo in the address, else the first that wants labels."""
     here = context()
-    st.session_state.pop(UNDOABLE, None)  # taking back is done in the view itself
+    forget_change()  # taking back is done in the view itself
     if not here.count():
         nothing_yet()
         return

@@ -9,8 +9,8 @@ import streamlit as st
 from framekeep.app.query import SearchState
 from framekeep.app.state import Context, context
 from framekeep.app.views.common import counted, plain, told
+from framekeep.app.views.desk import author, note_change
 from framekeep.app.views.dialogs import OPEN
-from framekeep.app.views.edits import author, note_change
 from framekeep.filters import Compare
 from framekeep.object_types import LabelClass
 

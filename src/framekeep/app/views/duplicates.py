@@ -7,8 +7,9 @@ import streamlit as st
 from framekeep.app.components.gallery import hit_id
 from framekeep.app.state import Context, context
 from framekeep.app.views.common import counted, opened, table
+from framekeep.app.views.desk import OBJECT_ID_LENGTH, author, note_change
 from framekeep.app.views.detail import detail
-from framekeep.app.views.edits import OBJECT_ID_LENGTH, author, note_change, what_they_are
+from framekeep.app.views.edits import what_they_are
 from framekeep.app.views.results import hits_of, results
 from framekeep.types import DuplicateGroup
 

@@ -1,4 +1,4 @@
-"""Edits of many photos and objects at once: label, accept, reject, tag; each can be taken back."""
+"""Dialogs that label and tag many photos and objects at once, and the way to take that back."""
 
 from __future__ import annotations
 
@@ -6,29 +6,22 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from framekeep.app.components.gallery import sent_edits
 from framekeep.app.state import context
 from framekeep.app.views.common import counted, plain, told, wish_focus
+from framekeep.app.views.desk import (
+    author,
+    desk,
+    edit,
+    forget_change,
+    let_go,
+    note_change,
+    objects_among,
+    undo,
+)
 from framekeep.app.views.dialogs import OPEN, split_tags
-from framekeep.errors import FramekeepError
 
-UNDOABLE = "undoable"
-FAILED = "edit_failed"
 KNOWN_CLASSES = 40
 KNOWN_TAGS = 24
-OBJECT_ID_LENGTH = 32
-
-
-def author() -> str | None:
-    """Who edits: the account that is signed in, or None for the user of this machine."""
-    if context().parts.users is None:
-        return None
-    return str(st.user.get("email") or "") or None
-
-
-def objects_among(ids: Sequence[str]) -> list[str]:
-    """Those ids that stand for objects, not for photos."""
-    return [some for some in ids if len(some) == OBJECT_ID_LENGTH]
 
 
 def what_they_are(ids: Sequence[str]) -> str:
@@ -61,57 +54,6 @@ def class_colours() -> dict[str, str]:
     ordered = {name: colours[name] for name in places if name in colours}
     st.session_state["class_order"] = list(ordered)
     return ordered
-
-
-def edit(what: str, ids: Sequence[str], value: str = "") -> None:
-    """Accept, reject or reopen objects, or give photos and objects a label ("class").
-
-    What was done can be taken back. Raises FramekeepError.
-    """
-    library = context().library
-    objects = objects_among(ids)
-    if what == "class":
-        library.label(list(ids), value or None, author=author())
-    elif not objects:
-        return
-    elif what == "accept":
-        library.accept(objects, author=author())
-    elif what == "reject":
-        library.reject(objects, author=author())
-    else:
-        library.reopen(objects, author=author())
-    note_change()
-
-
-def note_change() -> None:
-    """Offer to take back what was done last."""
-    newest = context().library.changes(1)
-    st.session_state[UNDOABLE] = newest[0] if newest else None
-
-
-def handle_quick_edits(key: str) -> None:
-    """Make the edits that a gallery has sent since the last run; called before the page runs."""
-    try:
-        for quick in sent_edits(st.session_state.get(key), handled(key)):
-            st.session_state[f"{key}_handled"] = quick.number
-            if quick.what == "undo":
-                undo()
-            else:
-                edit(quick.what, quick.ids, quick.value)
-            if len(quick.ids) > 1:
-                let_go(key)
-    except FramekeepError as exc:
-        st.session_state[FAILED] = str(exc)
-
-
-def handled(key: str) -> int:
-    """The number of a gallery's last quick edit that has been made."""
-    return int(st.session_state.get(f"{key}_handled", 0))
-
-
-def let_go(key: str) -> None:
-    """Have a gallery select nothing."""
-    st.session_state[f"{key}_mark"] = int(st.session_state.get(f"{key}_mark", 0)) + 1
 
 
 @st.dialog("Label", icon=":material/label:", on_dismiss="rerun")
@@ -166,31 +108,18 @@ def tag_dialog(ids: Sequence[str]) -> None:
             st.rerun()
 
 
-def undo() -> None:
-    """Take back what was done last from here, unless something else was done since."""
-    wanted = st.session_state.pop(UNDOABLE, None)
-    if wanted is None:
-        return
-    library = context().library
-    newest = library.changes(1)
-    if not newest or newest[0].change_id != wanted.change_id:
-        st.session_state["said"] = "Something else was edited since: nothing was taken back."
-        return
-    undone = library.undo()
-    if undone:
-        st.session_state["said"] = f"Taken back: {undone.what}."
-
-
 def undo_bar() -> None:
     """Say what was edited last, with a way back, at the lower edge of the page."""
-    failed = st.session_state.pop(FAILED, None)
-    if failed:
-        st.toast(plain(failed), icon=":material/error:")
-    change = st.session_state.get(UNDOABLE)
-    if change is None:
+    held = desk()
+    if held.failed:
+        st.toast(plain(held.failed), icon=":material/error:")
+    if held.said:
+        st.toast(plain(held.said), icon=":material/check:")
+    held.failed = held.said = None
+    if held.undoable is None:
         return
     with st.container(key="undo", horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(plain(change.what), width="content")
+        st.markdown(plain(held.undoable.what), width="content")
         if st.button("Undo", icon=":material/undo:", key="undo_go", help="Ctrl + Z"):
             with told():
                 undo()
@@ -198,5 +127,5 @@ def undo_bar() -> None:
         if st.button(
             "", icon=":material/close:", key="undo_hide", type="tertiary", help="Hide this"
         ):
-            st.session_state.pop(UNDOABLE)
+            forget_change()
             st.rerun()

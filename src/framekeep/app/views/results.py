@@ -29,18 +29,15 @@ from framekeep.app.views.common import (
     search_for,
     told,
 )
-from framekeep.app.views.edits import (
-    UNDOABLE,
-    class_colours,
+from framekeep.app.views.desk import (
+    desk,
     edit,
     handle_quick_edits,
     handled,
-    label_dialog,
     let_go,
     objects_among,
-    tag_dialog,
-    what_they_are,
 )
+from framekeep.app.views.edits import class_colours, label_dialog, tag_dialog, what_they_are
 from framekeep.types import Hit, SearchOf
 
 MOST_LIKE = 8
@@ -86,7 +83,7 @@ def results(
         escape=escape,
         pictures=key == "found",
         objects=ObjectView(
-            near, review, class_colours(), handled(key), st.session_state.get(UNDOABLE) is not None
+            near, review, class_colours(), handled(key), desk().undoable is not None
         ),
         on_edits=lambda: handle_quick_edits(key),
     )

@@ -78,11 +78,10 @@ def kind_of_work(*kinds: str) -> None:
     When one has ended the page runs anew, as what it has made belongs on it.
     """
     jobs = [job for job in context().jobs.states() if job.kind in kinds]
-    active = {job.job_id for job in jobs if job.active}
-    before = st.session_state.get("active_jobs", set())
-    if before - active and not st.session_state.get(OPEN):
+    ended = {job.job_id for job in jobs if not job.active}
+    if ended - st.session_state.get("ended_jobs", ended) and not st.session_state.get(OPEN):
         st.rerun(scope="app")
-    st.session_state["active_jobs"] = active
+    st.session_state["ended_jobs"] = ended
     with told():
         for job in jobs:
             job_card(job)

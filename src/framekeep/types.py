@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framekeep.errors import InputError
+from framekeep.film_types import Moment, VideoFacts
 from framekeep.object_types import Segment
 
 RgbImage = NDArray[np.uint8]
@@ -27,7 +28,9 @@ ThumbnailSize = Literal["small", "large", "preview"]
 SearchOf = Literal["media", "objects", "both"]
 """What a search finds: whole media, single objects within them, or whichever is nearer."""
 FileState = Literal["pending", "indexed", "skipped", "failed", "missing"]
-MediaKind = Literal["photo"]
+MediaKind = Literal["photo", "video", "frame"]
+"""A frame is one picture of a film: a medium of its own, which lies where its film does."""
+
 IngestKind = Literal[
     "scanning", "indexed", "linked", "unchanged", "skipped", "failed", "missing", "done"
 ]
@@ -40,7 +43,8 @@ class MediaItem:
     `size_wh` is the displayed size in pixels (after EXIF rotation). `taken_at_local` is the
     camera's own clock, without a zone. `sharpness` is the variance of the Laplacian and
     `brightness` the mean luma 0..1, both at a fixed reference size; `phash` is a 64-bit
-    perceptual hash as 16 hex digits.
+    perceptual hash as 16 hex digits. A film and its frames have `video`; `moment` says where in
+    the film a frame stands. A frame's `bytes` and `format` are its film's.
     """
 
     media_id: str
@@ -55,6 +59,8 @@ class MediaItem:
     brightness: float = 0.0
     phash: str = ""
     added_at: datetime | None = None
+    video: VideoFacts | None = None
+    moment: Moment | None = None
 
     def __post_init__(self) -> None:
         if len(self.media_id) != 64:
@@ -146,6 +152,22 @@ class Hit:
     other_paths: tuple[Path, ...] = ()
     tags: tuple[str, ...] = ()
     segment: Segment | None = None
+
+    @property
+    def time_s(self) -> float | None:
+        """Seconds from the film's start where the hit is a moment in a film."""
+        return self.media.moment.time_s if self.media.moment else None
+
+    @property
+    def shot_s(self) -> tuple[float, float] | None:
+        """Start and end of the moment's shot, in seconds."""
+        moment = self.media.moment
+        return (moment.start_s, moment.end_s) if moment else None
+
+    @property
+    def film_id(self) -> str | None:
+        """The film's media id where the hit is a moment in one."""
+        return self.media.moment.film_id if self.media.moment else None
 
     @classmethod
     def at(

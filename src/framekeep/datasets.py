@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from framekeep.export.records import DatasetFormat, ImageMode
     from framekeep.export.reports import ExportEvent, ExportPreview, ImportEvent
     from framekeep.exporting import Plan, Source
-    from framekeep.ingest import IngestLimits, Stores
+    from framekeep.ingest import IngestLimits
+    from framekeep.stores import Stores
     from framekeep.settings import Settings
     from framekeep.store.catalog import Catalog
     from framekeep.types import EncoderInfo

@@ -51,6 +51,16 @@ class FrameChoice:
         return f"{self.method}1-{self.per_minute}pm"
 
     @classmethod
+    def from_id(cls, some_id: str) -> FrameChoice:
+        """The choice that has this id. Raises InputError."""
+        method, _, value = some_id.partition("1-")
+        if method == "every":
+            return cls("every", float(value.removesuffix("s")))
+        if method in ("shots", "keyframes"):
+            return cls(method, None, int(value.removesuffix("pm")))
+        raise InputError(f"There is no choice of frames {some_id!r}.")
+
+    @classmethod
     def parse(cls, text: str, per_minute: int = 120) -> FrameChoice:
         """From "shots", "keyframes" or a step such as "2s", "500ms" or "1m". Raises InputError."""
         word = text.strip().lower()

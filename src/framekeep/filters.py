@@ -51,11 +51,13 @@ _UNITS: dict[str, dict[str, float]] = {
     "brightness": {"": 1},
     "score": {"": 1},
     "area": {"": 1, "px": 1, "mp": 1e6},
+    "duration": {"": 1, "s": 1, "min": 60, "m": 60, "h": 3600},
+    "fps": {"": 1},
 }
 _CHOICES = {
     "orientation": ("landscape", "portrait", "square"),
-    "kind": ("photo",),
-    "has": ("problem", "tag", "taken", "camera", "object", "label"),
+    "kind": ("photo", "video"),
+    "has": ("problem", "tag", "taken", "camera", "object", "label", "audio"),
     "state": ("open", "accepted", "rejected"),
     "source": ("model", "person", "import"),
 }
@@ -69,7 +71,7 @@ FIELDS: dict[str, Kind] = {
     **dict.fromkeys(_UNITS, "number"),
     **dict.fromkeys(_CHOICES, "choice"),
     **dict.fromkeys(("format", "folder", "name", "camera", "tag"), "text"),
-    **dict.fromkeys(("label", "otag", "segmenter"), "text"),
+    **dict.fromkeys(("label", "otag", "segmenter", "codec", "film"), "text"),
 }
 
 

@@ -14,19 +14,17 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
-from framekeep.encoders.base import Encoder
-from framekeep.errors import FramekeepError, MediaError, UnsupportedMediaError
+from framekeep.errors import MediaError, UnsupportedMediaError
+from framekeep.film_types import FrameChoice
+from framekeep.filming import Filming
 from framekeep.lookahead import batched, in_threads
-from framekeep.media.images import picture_kind, read_photo
+from framekeep.media.images import read_photo
+from framekeep.media.kinds import media_kind
 from framekeep.media.scan import FoundFile, content_id, scan
 from framekeep.media.spool import Spool
-from framekeep.media.thumbnails import ThumbnailCache
-from framekeep.object_types import CropSettings, object_space
-from framekeep.store.catalog import Catalog
+from framekeep.media.video import FilmLimits
 from framekeep.store.repair import remove_stale, replay
-from framekeep.store.vectors import VectorStore
+from framekeep.stores import Stores, encode_carefully
 from framekeep.types import (
     FileRecord,
     FileState,
@@ -49,6 +47,17 @@ class IngestLimits:
     max_pixels: int = 250_000_000
     max_bytes: int = 1_000_000_000
     threads: int = 2
+    max_film_bytes: int = 200_000_000_000
+    max_film_s: float = 86_400.0
+
+    @property
+    def film(self) -> FilmLimits:
+        """What one film may cost."""
+        return FilmLimits(
+            max_pixels=self.max_pixels,
+            max_bytes=self.max_film_bytes,
+            max_duration_s=self.max_film_s,
+        )
 
 
 @dataclass(slots=True)
@@ -68,29 +77,8 @@ class IngestTimings:
 
 
 @dataclass(frozen=True, slots=True)
-class Stores:
-    """The concrete parts a job works on; `crop` is how objects are cut out in this library."""
-
-    catalog: Catalog
-    vectors: VectorStore
-    encoder: Encoder
-    thumbnails: ThumbnailCache | None = None
-    crop: CropSettings = field(default_factory=CropSettings)
-
-    @property
-    def space(self) -> str:
-        """The vector space this run writes to."""
-        return self.encoder.info.space
-
-    @property
-    def object_space(self) -> str:
-        """The space of the vectors of objects."""
-        return object_space(self.space, self.crop)
-
-
-@dataclass(frozen=True, slots=True)
 class _Work:
-    """What reading one file came to: a picture to encode, a known content, or a reason."""
+    """What reading one file came to: a picture to encode, a known content, a film, or a reason."""
 
     found: FoundFile
     media_id: str | None = None
@@ -98,6 +86,7 @@ class _Work:
     image: RgbImage | None = None
     reason: str | None = None
     state: FileState = "indexed"
+    is_film: bool = False
 
 
 class Progress:
@@ -115,14 +104,15 @@ class Progress:
         path: str | None = None,
         reason: str | None = None,
         media_id: str | None = None,
+        film_s: tuple[float, float] | None = None,
     ) -> IngestEvent:
         """Count one file's end and tell it."""
-        if kind not in ("scanning", "done"):
+        if kind not in ("scanning", "reading", "done"):
             self.counts = replace(self.counts, **{kind: getattr(self.counts, kind) + 1})
         self._read += kind in ("indexed", "linked", "failed")
         rate = self._read / max(time.monotonic() - self._started, 1e-6)
         left = (self.counts.found - self.counts.done) / rate if self.scanned and rate else None
-        return IngestEvent(kind, self.counts, path, reason, media_id, rate, left)
+        return IngestEvent(kind, self.counts, path, reason, media_id, rate, left, film_s)
 
 
 def ingest(
@@ -132,25 +122,36 @@ def ingest(
     limits: IngestLimits | None = None,
     retry: bool = False,
     timings: IngestTimings | None = None,
+    frames: FrameChoice | None = None,
 ) -> Iterator[IngestEvent]:
     """Add the files under `paths`, which exist or are known to the catalog.
 
     Files whose size and time have not changed are not read; failed ones are, with `retry`.
-    Known contents are linked without encoding. One bad file never stops the run.
+    Known contents are linked without encoding. One bad file never stops the run. Of films, `frames`
+    says which pictures are looked at: of new ones by shots where it is None, and where it is given,
+    those read another way before are read again.
     Raises StoreError where catalog or index fail; the caller holds the writer's lock.
     """
-    return _Ingest(stores, limits or IngestLimits(), retry, timings or IngestTimings()).run(paths)
+    limits, timings = limits or IngestLimits(), timings or IngestTimings()
+    return _Ingest(stores, limits, retry, timings, frames).run(paths)
 
 
 class _Ingest:
     def __init__(
-        self, stores: Stores, limits: IngestLimits, retry: bool, timings: IngestTimings
+        self,
+        stores: Stores,
+        limits: IngestLimits,
+        retry: bool,
+        timings: IngestTimings,
+        frames: FrameChoice | None,
     ) -> None:
         self.stores = stores
         self.catalog = stores.catalog
         self.limits = limits
         self.retry = retry
         self.timings = timings
+        self.frames = frames
+        self.filming = Filming(stores, limits.film)
         self.progress = Progress()
         self.run_id = 0
         self._claimed: set[str] = set()
@@ -162,7 +163,10 @@ class _Ingest:
         replay(self.catalog, stores.vectors, stores.space, stores.object_space)
         stores.vectors.create(stores.space, stores.encoder.dim)
         self.run_id = self.catalog.new_run()
-        with closing(Spool(scan(paths, max_bytes=self.limits.max_bytes))) as spool:
+        found = scan(
+            paths, max_bytes=self.limits.max_bytes, max_film_bytes=self.limits.max_film_bytes
+        )
+        with closing(Spool(found)) as spool:
             yield self.progress.event("scanning")
             yield from self._read_all(spool)
         gone = self.catalog.mark_missing(paths, self.run_id, os.path.lexists)
@@ -194,6 +198,11 @@ class _Ingest:
                 yield outcome
                 continue
             self._count_found(spool)
+            if outcome.is_film:
+                yield from self._flush(pending)
+                pending, images = [], 0
+                yield from self._film(outcome)
+                continue
             pending.append(outcome)
             images += outcome.image is not None
             if images >= self.stores.encoder.batch_size or len(pending) >= LOOKUP_BATCH:
@@ -208,15 +217,28 @@ class _Ingest:
     def _settle_known(self, batch: Sequence[FoundFile]) -> Iterator[FoundFile | IngestEvent]:
         """Let unchanged files and those the scan refused end here; give the others on."""
         known = self.catalog.files_at([found.path for found in batch])
+        again = self._films_to_read([r.media_id for r in known.values() if r.media_id])
         unchanged: list[str] = []
         for found in batch:
             record = known.get(found.path)
-            if record is not None and self._is_unchanged(found, record):
+            if (
+                record is not None
+                and record.media_id not in again
+                and self._is_unchanged(found, record)
+            ):
                 unchanged.append(found.path)
                 yield self.progress.event("unchanged", found.path, media_id=record.media_id)
             else:
                 yield found
         self.catalog.touch_files(unchanged, self.run_id)
+
+    def _films_to_read(self, ids: Sequence[str]) -> set[str]:
+        """Those of these media that are films not read to their end, or read another way."""
+        return {
+            film_id
+            for film_id in self.catalog.film_states(ids)
+            if not self.filming.settled(film_id, self.frames)
+        }
 
     def _is_unchanged(self, found: FoundFile, record: FileRecord) -> bool:
         if record.state == "failed" and self.retry:
@@ -236,8 +258,11 @@ class _Ingest:
         started = time.perf_counter()
         try:
             # Told by a look at the first bytes, before a film of many gigabytes is hashed.
-            picture_kind(Path(found.path), self.limits.max_bytes)
+            limits = (self.limits.max_bytes, self.limits.max_film_bytes)
+            kind, _ = media_kind(Path(found.path), *limits)
             media_id = content_id(found.path)
+            if kind == "video":
+                return _Work(found, media_id, is_film=True)
             if claim and not self._claim(media_id):
                 return _Work(found, media_id)
             return self._decode(found, media_id)
@@ -271,20 +296,36 @@ class _Ingest:
         item = photo.media_item(media_id, found.bytes)
         return _Work(found, media_id, item, encoder.prepare(photo.rgb))
 
+    def _film(self, work: _Work) -> Iterator[IngestEvent]:
+        """Read one film, or link a known one; its file's row comes last."""
+        found, film_id = work.found, str(work.media_id)
+        kind: IngestKind = "linked"
+        try:
+            if self.filming.settled(film_id, self.frames):
+                self.filming.index(film_id)
+            else:
+                kind = "indexed"
+                yield from self._read_film(found, film_id)
+        except MediaError as exc:
+            skipped = isinstance(exc, UnsupportedMediaError)
+            work = _Work(found, reason=str(exc), state="skipped" if skipped else "failed")
+            kind = "skipped" if skipped else "failed"
+        self._record([work])
+        if kind == "indexed":
+            self.filming.done(film_id)
+        yield self.progress.event(kind, found.path, work.reason, work.media_id)
+
+    def _read_film(self, found: FoundFile, film_id: str) -> Iterator[IngestEvent]:
+        choice = self.filming.choice_for(film_id, self.frames)
+        for film_s in self.filming.read(found.path, film_id, found.bytes, choice):
+            counts = self.progress.counts
+            self.progress.counts = replace(counts, frames=self.filming.frames)
+            yield self.progress.event("reading", found.path, None, film_id, film_s)
+
     def _flush(self, works: list[_Work]) -> Iterator[IngestEvent]:
         """Write one batch, the ledger and the files' rows last."""
         works = self._encode_and_store(self._with_own_picture(works))
-        previous = self.catalog.files_at([work.found.path for work in works])
-        started = time.perf_counter()
-        for work in works:
-            before = previous.get(work.found.path)
-            if work.media_id and before and before.media_id not in (None, work.media_id):
-                self.catalog.copy_tags(before.media_id, work.media_id)
-                self.catalog.copy_annotations(before.media_id, work.media_id)
-        self.catalog.record_files([_record(work) for work in works], self.run_id)
-        if works:
-            self.catalog.bump_generation()
-        self.timings.store_s += time.perf_counter() - started
+        self._record(works)
         with self._claim_lock:
             self._claimed.difference_update(w.media_id for w in works if w.media_id)
         for work in works:
@@ -292,6 +333,20 @@ class _Ingest:
             if work.state in ("failed", "skipped"):
                 kind = "failed" if work.state == "failed" else "skipped"
             yield self.progress.event(kind, work.found.path, work.reason, work.media_id)
+
+    def _record(self, works: Sequence[_Work]) -> None:
+        """Note how these files ended; a changed file's medium gets what was said of the former."""
+        previous = self.catalog.files_at([work.found.path for work in works])
+        started = time.perf_counter()
+        for work in works:
+            before = previous.get(work.found.path)
+            if work.media_id and before and before.media_id not in (None, work.media_id):
+                self.catalog.copy_tags(before.media_id, work.media_id)
+                self.catalog.copy_annotations(before.media_id, work.media_id)
+        self.catalog.record_files([_file_record(work) for work in works], self.run_id)
+        if works:
+            self.catalog.bump_generation()
+        self.timings.store_s += time.perf_counter() - started
 
     def _with_own_picture(self, works: list[_Work]) -> list[_Work]:
         """Read those files after all whose twin, read by another thread, came to nothing."""
@@ -347,25 +402,8 @@ def _refused(work: _Work, bad: dict[str, str]) -> _Work:
     return work if reason is None else _Work(work.found, reason=reason, state="failed")
 
 
-def _record(work: _Work) -> FileRecord:
+def _file_record(work: _Work) -> FileRecord:
     found = work.found
     # A hindrance seen from outside may go away without the file's time changing.
     mtime_ns = found.mtime_ns if found.problem is None else -1
     return FileRecord(found.path, found.bytes, mtime_ns, work.state, work.reason, work.media_id)
-
-
-def encode_carefully(
-    encoder: Encoder, pictures: Sequence[tuple[str, RgbImage]]
-) -> tuple[Vectors, dict[str, str]]:
-    """Encode (id, picture) pairs; give the vectors of the good ones and reasons for the others."""
-    if not pictures:
-        return np.zeros((0, encoder.dim), np.float32), {}
-    try:
-        return encoder.encode_images([image for _, image in pictures]), {}
-    except (FramekeepError, RuntimeError, ValueError, MemoryError) as exc:
-        if len(pictures) == 1:
-            reason = f"The encoder could not read this picture ({exc})."
-            return np.zeros((0, encoder.dim), np.float32), {pictures[0][0]: reason}
-    parts = [encode_carefully(encoder, [picture]) for picture in pictures]
-    bad = {media_id: reason for _, part in parts for media_id, reason in part.items()}
-    return np.concatenate([vectors for vectors, _ in parts]), bad

@@ -49,7 +49,8 @@ from framekeep.types import (
 
 if TYPE_CHECKING:
     from framekeep.encoders.base import Encoder
-    from framekeep.ingest import IngestLimits, IngestTimings, Stores
+    from framekeep.ingest import IngestLimits, IngestTimings
+    from framekeep.stores import Stores
     from framekeep.store.vectors import VectorStore
 
 
@@ -303,7 +304,7 @@ class Library(Searching, Browsing, Objects, Annotating, Datasets):
             yield
 
     def _stores(self, encoder: Encoder | None = None) -> Stores:
-        from framekeep.ingest import Stores
+        from framekeep.stores import Stores
 
         loaded = encoder or self.encoder
         return Stores(self._catalog, self._vectors, loaded, self.thumbnails(), self.crop_settings)

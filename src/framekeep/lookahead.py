@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Any, TypeVar
@@ -47,3 +49,49 @@ def in_threads(
 
 def _outcome(entry: Any) -> Any:
     return entry.result() if isinstance(entry, Future) else entry
+
+
+def in_background(items: Iterator[T], ahead: int) -> Generator[T, None, None]:
+    """The items of an iterator that runs in a thread of its own, at most `ahead` before this one.
+
+    What it raises is raised here, in its turn. Closing this one stops that one and waits for it.
+    """
+    waiting: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(ahead)
+    stop = threading.Event()
+
+    def put(item: T | None, error: BaseException | None) -> None:
+        while not stop.is_set():
+            try:
+                waiting.put((item, error), timeout=0.1)
+            except queue.Full:
+                continue
+            return
+
+    def run() -> None:
+        try:
+            for item in items:
+                put(item, None)
+                if stop.is_set():
+                    break
+        except BaseException as exc:  # noqa: BLE001 - it is raised where the items are taken
+            put(None, exc)
+        else:
+            put(None, StopIteration())
+        finally:
+            close = getattr(items, "close", None)
+            if close is not None:
+                close()
+
+    thread = threading.Thread(target=run, name="framekeep-film", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = waiting.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield item  # type: ignore[misc]  # None only comes with an error
+    finally:
+        stop.set()
+        thread.join()

@@ -24,7 +24,8 @@ from framekeep.object_types import CropSettings, Prompt, Proposal, Segment, obje
 from framekeep.types import Hit, IngestEvent, Problem, RgbImage
 
 if TYPE_CHECKING:
-    from framekeep.ingest import IngestLimits, Stores
+    from framekeep.ingest import IngestLimits
+    from framekeep.stores import Stores
     from framekeep.segmenters.base import Segmenter
     from framekeep.settings import Settings
     from framekeep.store.catalog import Catalog

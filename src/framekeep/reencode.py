@@ -10,7 +10,8 @@ import numpy as np
 
 from framekeep.encoders.base import Encoder
 from framekeep.errors import MediaError, PrecisionError
-from framekeep.ingest import IngestLimits, Progress, Stores, encode_carefully
+from framekeep.ingest import IngestLimits, Progress
+from framekeep.stores import Stores, encode_carefully
 from framekeep.media.images import read_photo
 from framekeep.segmenting import encode_objects
 from framekeep.store.catalog import Catalog

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from typing import Literal
 
@@ -20,7 +21,7 @@ from framekeep.errors import InputError, NotFoundError
 from framekeep.filters import Filter, parse_filter
 from framekeep.object_types import CropSettings, object_space
 from framekeep.store.catalog import Catalog
-from framekeep.store.object_index import ObjectIndex
+from framekeep.store.object_index import ObjectIndex, PictureIndex
 from framekeep.store.vectors import VectorStore
 from framekeep.types import EncoderInfo, Hit, Query, Term, Vectors
 
@@ -80,8 +81,13 @@ class Searcher:
         self.plan = Plan("index", 0)
 
     @property
-    def _part(self) -> Catalog | ObjectIndex:
+    def _part(self) -> PictureIndex | ObjectIndex:
         """What of the catalog is searched."""
+        return self._catalog.pictures if self._of == "media" else self._catalog.objects
+
+    @property
+    def _listed(self) -> Catalog | ObjectIndex:
+        """What of the catalog is listed where nothing is searched for: films, not their frames."""
         return self._catalog if self._of == "media" else self._catalog.objects
 
     def search(self, query: Query) -> list[Hit]:
@@ -92,7 +98,7 @@ class Searcher:
         """
         if not query.terms:
             where = _filter(query.where)
-            ids = self._part.select_ids(where, query.limit, query.offset)
+            ids = self._listed.select_ids(where, query.limit, query.offset)
             self.plan = Plan("filter", len(ids))
             return self.hits([(some_id, None) for some_id in ids])
         return self.by_vector(self.query_vector(query.terms), query)
@@ -113,7 +119,7 @@ class Searcher:
 
     def count(self, where: str | None) -> int:
         """How many media or objects match a filter."""
-        return self._part.count_matching(_filter(where))
+        return self._listed.count_matching(_filter(where))
 
     def query_vector(self, terms: Sequence[Term]) -> Vectors:
         """The weighted sum of the terms' unit vectors, (dim,) float32 of unit length."""
@@ -150,6 +156,7 @@ class Searcher:
 
         An approximate index asked more deeply may find what it missed before. So the order is
         built in layers, and what a deeper look adds comes after what the page before has shown.
+        Of a film's shot only the best frame is there.
         """
         matching = _filter(where)
         ranked: Scored = []
@@ -158,9 +165,28 @@ class Searcher:
             found = self.nearest(vector, matching, depth)
             placed = {some_id for some_id, _ in ranked}
             ranked += [pair for pair in found if pair[0] not in placed]
-            if len(ranked) >= end or len(found) < depth:
-                return ranked[:end]
+            shown = self._one_per_shot(ranked)
+            if len(shown) >= end or len(found) < depth:
+                return shown[:end]
             depth *= DEEPEN
+
+    def _one_per_shot(self, ranked: Scored) -> Scored:
+        if self._of == "objects" or not self._with_films:
+            return ranked
+        moments = self._catalog.moments([some_id for some_id, _ in ranked])
+        seen: set[tuple[str, float]] = set()
+        kept: Scored = []
+        for some_id, score in ranked:
+            moment = moments.get(some_id)
+            shot = (moment.film_id, moment.start_s) if moment else (some_id, 0.0)
+            if shot not in seen:
+                seen.add(shot)
+                kept.append((some_id, score))
+        return kept
+
+    @cached_property
+    def _with_films(self) -> bool:
+        return self._catalog.has_films()
 
     def nearest(self, vector: Vectors, where: Filter | None, limit: int) -> Scored:
         """The `limit` nearest live ones that match (all, where few do), as (id, cosine)."""

@@ -15,7 +15,8 @@ import numpy as np
 from framekeep.cropping import Cropper
 from framekeep.errors import InputError, MediaError, StoreError, WeightsError
 from framekeep.geometry import decode_mask, proposal
-from framekeep.ingest import IngestLimits, Progress, Stores, encode_carefully
+from framekeep.ingest import IngestLimits, Progress
+from framekeep.stores import Stores, encode_carefully
 from framekeep.lookahead import batched, in_threads
 from framekeep.media.images import read_photo
 from framekeep.media.scan import still_holds

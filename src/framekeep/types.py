@@ -32,7 +32,7 @@ MediaKind = Literal["photo", "video", "frame"]
 """A frame is one picture of a film: a medium of its own, which lies where its film does."""
 
 IngestKind = Literal[
-    "scanning", "indexed", "linked", "unchanged", "skipped", "failed", "missing", "done"
+    "scanning", "reading", "indexed", "linked", "unchanged", "skipped", "failed", "missing", "done"
 ]
 
 
@@ -190,7 +190,10 @@ class DuplicateGroup:
 
 @dataclass(frozen=True, slots=True)
 class IngestCounts:
-    """How many files ended in which way so far. `found` still grows while scanning goes on."""
+    """How many files ended in which way so far. `found` still grows while scanning goes on.
+
+    `frames` counts the frames of films that were encoded.
+    """
 
     found: int = 0
     indexed: int = 0
@@ -199,6 +202,7 @@ class IngestCounts:
     skipped: int = 0
     failed: int = 0
     missing: int = 0
+    frames: int = 0
 
     @property
     def done(self) -> int:
@@ -211,7 +215,8 @@ class IngestEvent:
     """One step of adding: what happened to which file, and how far the whole run is.
 
     `rate_per_s` counts files that needed reading; `time_left_s` is None until the scan has
-    found every file.
+    found every file. `film_s` goes with `reading`: how far a film has been read, and how long it
+    is, in seconds.
     """
 
     kind: IngestKind
@@ -221,6 +226,7 @@ class IngestEvent:
     media_id: str | None = None
     rate_per_s: float = 0.0
     time_left_s: float | None = None
+    film_s: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from framekeep.store.catalog_classes import ClassesPart
 from framekeep.store.catalog_edits import EditsPart
 from framekeep.store.catalog_facets import FacetsPart
 from framekeep.store.catalog_files import FilesPart
+from framekeep.store.catalog_films import FilmsPart
 from framekeep.store.catalog_labels import LabelsPart
 from framekeep.store.catalog_media import MediaPart
 from framekeep.store.catalog_meta import MetaPart
@@ -21,14 +22,15 @@ from framekeep.store.catalog_tags import TagsPart
 from framekeep.store.catalog_undo import UndoPart
 from framekeep.store.catalog_vectors import VectorsPart
 from framekeep.store.database import Database
-from framekeep.store.members import MEDIA
-from framekeep.store.object_index import ObjectIndex
+from framekeep.store.members import MEDIA, PICTURES
+from framekeep.store.object_index import ObjectIndex, PictureIndex
 from framekeep.store.tables import precision_checks
 from framekeep.types import PrecisionReport
 
 
 class Catalog(
     FilesPart,
+    FilmsPart,
     MediaPart,
     VectorsPart,
     SelectPart,
@@ -45,7 +47,8 @@ class Catalog(
 ):
     """Files, media, vectors, objects, tags and settings of one library.
 
-    `objects` has the vectors, ledger and selections of objects that the catalog has of media.
+    Selections are of photos and films, vectors of pictures: photos and the frames of films.
+    `pictures` selects among these; `objects` has the vectors, ledger and selections of objects.
 
     Thread-safe; every method is one transaction, or one per page where it yields pages. Lists of
     ids may have any length. Raises StoreError (LibraryLockedError where another process holds
@@ -53,10 +56,12 @@ class Catalog(
     """
 
     _members = MEDIA
+    _holders = PICTURES
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self.objects = ObjectIndex(db)
+        self.pictures = PictureIndex(db)
 
     @classmethod
     def open(cls, url_or_path: str | Path) -> Catalog:

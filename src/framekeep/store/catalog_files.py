@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from framekeep.store.database import Database, pages
-from framekeep.store.tables import LIVE, files, media
+from framekeep.store.tables import LIVE, SHOWN, files, media
 from framekeep.types import FileRecord, Problem
 
 GONE = "The file is no longer where it was."
@@ -136,10 +136,20 @@ class FilesPart:
             return connection.scalar(query)
 
     def paths(self, ids: Sequence[str]) -> dict[str, list[str]]:
-        """Where these media lie now, sorted; media without a file present are left out."""
+        """Where these media lie now, sorted; media without a file present are left out.
+
+        A frame lies where its film does.
+        """
         found: dict[str, list[str]] = {}
         with self._db.read() as connection:
+            films: dict[str, str] = {}
             for page in pages(ids):
+                frames = sa.select(media.c.media_id, media.c.film_id).where(
+                    media.c.media_id.in_(page), media.c.film_id.is_not(None)
+                )
+                films.update((row.media_id, row.film_id) for row in connection.execute(frames))
+            owners = list(dict.fromkeys([*ids, *films.values()])) if films else ids
+            for page in pages(owners):
                 query = (
                     sa.select(files.c.media_id, files.c.path)
                     .where(files.c.media_id.in_(page), files.c.state == LIVE)
@@ -147,7 +157,10 @@ class FilesPart:
                 )
                 for media_id, path in connection.execute(query):
                     found.setdefault(media_id, []).append(path)
-        return found
+        if not films:
+            return found
+        held = {some: films.get(some, some) for some in ids}
+        return {some: list(found[owner]) for some, owner in held.items() if owner in found}
 
     def identical_files(self) -> list[tuple[str, list[str]]]:
         """Media with more than one file present, and those files, by medium."""
@@ -171,6 +184,14 @@ def settle_media(connection: Connection, ids: Sequence[str]) -> None:
     for page in pages(ids):
         change = sa.update(media).where(media.c.media_id.in_(page)).values(state=state)
         connection.execute(change)
+        films = sa.select(media.c.media_id).where(
+            media.c.media_id.in_(page), media.c.kind == "video", media.c.state == LIVE
+        )
+        for live, state_of_frames in ((True, SHOWN), (False, "missing")):
+            film_id = media.c.film_id
+            of_these = film_id.in_(films) if live else film_id.not_in(films)
+            frames = sa.update(media).where(film_id.in_(page), of_these)
+            connection.execute(frames.values(state=state_of_frames))
 
 
 def _under(root: str) -> sa.ColumnElement[bool]:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from framekeep.store.database import Database, pages
-from framekeep.store.tables import LIVE, files, media
+from framekeep.film_types import Moment, VideoFacts
+from framekeep.store.tables import FOUND, LIVE, files, media
 from framekeep.types import MediaItem
 
 
@@ -56,12 +57,14 @@ class MediaPart:
 
     def missing_ids(self) -> list[str]:
         """Media whose files are all gone; they keep vectors and tags, should one come back."""
-        return self._ids(media.c.state == "missing")
+        return self._ids(media.c.state == "missing", media.c.kind != "frame")
 
     def unreferenced(self) -> list[str]:
         """Media that no file, present or missing, holds any more: replaced contents."""
         used = sa.exists().where(files.c.media_id == media.c.media_id)
-        return self._ids(media.c.state != LIVE, ~used)
+        # A frame goes with its film, and one half read, whose file is not noted yet, is resumed.
+        half_read = sa.and_(media.c.kind == "video", media.c.read_to_s.is_not(None))
+        return self._ids(media.c.state.not_in(FOUND), media.c.kind != "frame", ~half_read, ~used)
 
     def phashes(self) -> list[tuple[str, str]]:
         """Live media with their perceptual hash, by id; those without a hash are left out."""
@@ -102,6 +105,21 @@ def _row(item: MediaItem, now: datetime) -> dict[str, object]:
         "added_at": added_at,
         "sort_at": taken_at_local or utc.replace(tzinfo=None),
         "state": "pending",
+        **_film_columns(item),
+    }
+
+
+def _film_columns(item: MediaItem) -> dict[str, object]:
+    video, moment = item.video, item.moment
+    return {
+        "duration_s": video and video.duration_s,
+        "fps": video and video.fps,
+        "codec": video and video.codec,
+        "has_audio": video and video.has_audio,
+        "film_id": moment and moment.film_id,
+        "time_s": moment and moment.time_s,
+        "shot_start_s": moment and moment.start_s,
+        "shot_end_s": moment and moment.end_s,
     }
 
 
@@ -119,4 +137,18 @@ def _item(row: sa.Row[tuple[object, ...]]) -> MediaItem:
         brightness=row.brightness,
         phash=row.phash,
         added_at=row.added_at,
+        video=_video(row),
+        moment=_moment(row),
     )
+
+
+def _video(row: sa.Row[tuple[object, ...]]) -> VideoFacts | None:
+    if row.duration_s is None:
+        return None
+    return VideoFacts(row.duration_s, row.fps, row.codec, row.has_audio)
+
+
+def _moment(row: sa.Row[tuple[object, ...]]) -> Moment | None:
+    if row.film_id is None:
+        return None
+    return Moment(row.film_id, row.time_s, row.shot_start_s, row.shot_end_s)

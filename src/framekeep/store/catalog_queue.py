@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from framekeep.store.catalog_select import matching_condition
 from framekeep.store.database import Database
+from framekeep.store.members import PICTURES, PICTURES_BY_STATE
 from framekeep.store.tables import (
+    FOUND,
     LIVE,
     REJECTED,
     annotation_table,
@@ -36,7 +38,7 @@ class QueuePart:
         Without `again`, those without a live segment on which this segmenter has not run yet;
         where it failed before, only with `retry`.
         """
-        query = sa.select(media.c.media_id).where(matching_condition(where))
+        query = sa.select(media.c.media_id).where(matching_condition(where, PICTURES))
         if not again:
             held = sa.exists().where(
                 segments.c.media_id == media.c.media_id, segments.c.state != REJECTED
@@ -54,7 +56,11 @@ class QueuePart:
         """Live media without segments on which a segmenter failed, by path."""
         path = (
             sa.select(sa.func.min(files.c.path))
-            .where(files.c.media_id == segment_runs.c.media_id, files.c.state == LIVE)
+            .where(
+                files.c.media_id == sa.func.coalesce(media.c.film_id, media.c.media_id),
+                files.c.state == LIVE,
+            )
+            .correlate(media)
             .scalar_subquery()
         )
         held = sa.exists().where(
@@ -63,7 +69,7 @@ class QueuePart:
         query = (
             sa.select(path.label("path"), segment_runs.c.reason)
             .join(media, media.c.media_id == segment_runs.c.media_id)
-            .where(segment_runs.c.state == "failed", media.c.state == LIVE, ~held)
+            .where(segment_runs.c.state == "failed", media.c.state.in_(FOUND), ~held)
             .order_by("path", segment_runs.c.segmenter_id)
             .limit(limit)
         )
@@ -87,20 +93,29 @@ class QueuePart:
         said = sa.exists().where(
             annotation_table.c.target_id == media.c.media_id, annotation_table.c.kind == "label"
         )
-        query = (
-            sa.select(media.c.media_id)
-            .where(matching_condition(where, by_state=True), sa.or_(own, ~sa.or_(any_object, said)))
+        # One query for each state, so that its index gives the order.
+        queries = [
+            sa.select(media.c.sort_at, media.c.media_id)
+            .where(
+                matching_condition(where, of, by_state=True),
+                sa.or_(own, ~sa.or_(any_object, said)),
+            )
             .order_by(media.c.sort_at.desc(), media.c.media_id.desc())
             .limit(1)
-        )
+            for of in PICTURES_BY_STATE
+        ]
+
+        def newest(*conditions: sa.ColumnElement[bool]) -> str | None:
+            found = [connection.execute(each.where(*conditions)).first() for each in queries]
+            return max((tuple(row) for row in found if row), default=(None, None))[1]
+
         with self._db.read() as connection:
             former = sa.select(media.c.sort_at).where(media.c.media_id == after)
             when = connection.scalar(former) if after is not None else None
             if when is None:
-                return connection.scalar(query)
+                return newest()
             older = sa.or_(
                 media.c.sort_at < when,
                 sa.and_(media.c.sort_at == when, media.c.media_id < str(after)),
             )
-            behind = connection.scalar(query.where(older))
-            return behind or connection.scalar(query.where(media.c.media_id != after))
+            return newest(older) or newest(media.c.media_id != after)

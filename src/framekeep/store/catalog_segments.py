@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -17,8 +17,8 @@ from framekeep.store.class_rows import class_ids
 from framekeep.store.database import Database, pages
 from framekeep.store.segment_rows import Row, doubt, mask_columns, model_label, read_segments
 from framekeep.store.tables import (
+    FOUND,
     GONE,
-    LIVE,
     REJECTED,
     annotation_table,
     media,
@@ -26,9 +26,6 @@ from framekeep.store.tables import (
     segments,
     split_assignments,
 )
-
-if TYPE_CHECKING:
-    pass
 
 # A proposal that overlaps an object which somebody has looked at by so much is that object.
 SAME_IOU = 0.7
@@ -132,7 +129,7 @@ class SegmentsPart:
         held = sa.exists().where(
             segments.c.media_id == media.c.media_id, segments.c.state != REJECTED
         )
-        with_any = sa.select(number).select_from(media).where(media.c.state == LIVE, held)
+        with_any = sa.select(number).select_from(media).where(media.c.state.in_(FOUND), held)
         counts: Counter[str] = Counter()
         by_segmenter: Counter[str] = Counter()
         with self._db.read() as connection:

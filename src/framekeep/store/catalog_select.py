@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from framekeep.store.database import Database, pages
 from framekeep.store.members import MEDIA, Members, Order
-from framekeep.store.tables import LIVE, REJECTED, media, segments
+from framekeep.store.tables import REJECTED, media, segments
 
 if TYPE_CHECKING:
     from framekeep.filters import Filter
@@ -98,7 +98,10 @@ def matching_condition(
     # Nearly all media are live, so beginning with that index reads nearly everything: an
     # expression instead of the column keeps SQLite's planner from it.
     state = media.c.state if by_state else media.c.state.concat("")
-    conditions = [state == LIVE, compile_filter(where, datetime.now(), of.of)]
+    held = state == of.states[0] if len(of.states) == 1 else state.in_(of.states)
+    conditions = [held, compile_filter(where, datetime.now(), of.of)]
+    if of.of == "pictures":
+        conditions.append(media.c.kind != "video")
     if of.of == "objects" and not asks_for(where, "state", REJECTED):
         conditions.append(segments.c.state != REJECTED)
     return sa.and_(*conditions)

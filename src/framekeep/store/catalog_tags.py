@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from framekeep.store.database import Database, pages
-from framekeep.store.tables import LIVE, media, tags
+from framekeep.store.tables import FOUND, media, tags
 
 
 class TagsPart:
@@ -49,7 +49,7 @@ class TagsPart:
 
     def tag_counts(self) -> dict[str, int]:
         """Every tag with the number of live media that have it, sorted by tag."""
-        live = sa.func.sum(sa.case((media.c.state == LIVE, 1), else_=0))
+        live = sa.func.sum(sa.case((media.c.state.in_(FOUND), 1), else_=0))
         query = sa.select(tags.c.tag, live).join(media).group_by(tags.c.tag)
         with self._db.read() as connection:
             return dict(sorted((tag, count) for tag, count in connection.execute(query)))

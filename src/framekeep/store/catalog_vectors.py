@@ -23,7 +23,7 @@ class VectorsPart:
     """Part of `Catalog` and `ObjectIndex`: vectors and ledger of their members."""
 
     _db: Database
-    _members: Members
+    _holders: Members
 
     def put_vectors(self, space: str, ids: Sequence[str], rows: Vectors) -> None:
         """Add or replace vectors, (N, dim) float32, of members that are known.
@@ -33,18 +33,18 @@ class VectorsPart:
         if rows.ndim != 2 or len(rows) != len(ids):
             raise InputError(f"{len(ids)} ids need as many vectors, not shape {rows.shape}.")
         wire = np.ascontiguousarray(rows, dtype=WIRE)
-        key = self._members.id.name
+        key = self._holders.id.name
         values = [
             {"space": space, key: member, "vector": row.tobytes()}
             for member, row in zip(ids, wire, strict=True)
         ]
         with self._db.write() as connection:
             self._forget(connection, space, ids)
-            self._db.upsert(connection, self._members.vectors, values)
+            self._db.upsert(connection, self._holders.vectors, values)
 
     def get_vectors(self, space: str, ids: Sequence[str]) -> tuple[list[str], Vectors]:
         """The ids that have a vector, and their vectors (N, dim) float32, in the same order."""
-        of, found = self._members, list[tuple[str, bytes]]()
+        of, found = self._holders, list[tuple[str, bytes]]()
         with self._db.read() as connection:
             for page in pages(ids):
                 query = sa.select(of.vector_id, of.vectors.c.vector).where(
@@ -55,7 +55,7 @@ class VectorsPart:
 
     def have_vectors(self, space: str, ids: Sequence[str]) -> set[str]:
         """Those of these members that have a vector in the space."""
-        of, found = self._members, set[str]()
+        of, found = self._holders, set[str]()
         with self._db.read() as connection:
             for page in pages(ids):
                 query = sa.select(of.vector_id).where(
@@ -71,7 +71,7 @@ class VectorsPart:
 
         Each page is its own transaction, so writers go on meanwhile.
         """
-        of, last = self._members, ""
+        of, last = self._holders, ""
         while True:
             query = sa.select(of.vector_id, of.vectors.c.vector).where(
                 of.vectors.c.space == space, of.vector_id > last
@@ -88,7 +88,7 @@ class VectorsPart:
 
     def count_vectors(self, space: str, live_only: bool = True) -> int:
         """How many members have a vector in the space."""
-        of = self._members
+        of = self._holders
         source = of.with_vectors() if live_only else of.vectors
         query = sa.select(sa.func.count()).select_from(source).where(of.vectors.c.space == space)
         with self._db.read() as connection:
@@ -98,7 +98,7 @@ class VectorsPart:
         self, space: str, live_only: bool = True, limit: int | None = None, after: str = ""
     ) -> list[str]:
         """Members without a vector in the space, by id, beginning behind the id `after`."""
-        of = self._members
+        of = self._holders
         has = sa.exists().where(of.vectors.c.space == space, of.vector_id == of.id)
         query = sa.select(of.id).select_from(of.rows).where(of.id > after, ~has)
         query = query.order_by(of.id).limit(limit)
@@ -106,7 +106,7 @@ class VectorsPart:
 
     def sample_ids(self, space: str, n: int, seed: int) -> list[str]:
         """At most `n` live members with a vector, at random but the same for the same seed."""
-        of = self._members
+        of = self._holders
         query = (
             sa.select(of.vector_id)
             .select_from(of.with_vectors())
@@ -119,7 +119,7 @@ class VectorsPart:
     def spaces(self) -> list[str]:
         """The spaces that hold a vector, sorted."""
         # A loose index scan: DISTINCT would read a million entries to find two names.
-        column, found = self._members.vectors.c.space, list[str]()
+        column, found = self._holders.vectors.c.space, list[str]()
         with self._db.read() as connection:
             while True:
                 query = sa.select(sa.func.min(column))
@@ -132,20 +132,20 @@ class VectorsPart:
 
     def drop_space(self, space: str) -> None:
         """Forget all vectors of a space, and what the index has of them."""
-        of = self._members
+        of = self._holders
         with self._db.write() as connection:
             connection.execute(sa.delete(of.ledger).where(of.ledger.c.space == space))
             connection.execute(sa.delete(of.vectors).where(of.vectors.c.space == space))
 
     def mark_indexed(self, space: str, ids: Sequence[str]) -> None:
         """Note that the index holds these members' present vectors. Written last."""
-        rows = [{"space": space, self._members.id.name: member} for member in ids]
+        rows = [{"space": space, self._holders.id.name: member} for member in ids]
         with self._db.write() as connection:
-            self._db.upsert(connection, self._members.ledger, rows)
+            self._db.upsert(connection, self._holders.ledger, rows)
 
     def mark_unindexed(self, space: str, ids: Sequence[str] | None = None) -> None:
         """Note that the index does not hold these members, or with None any of the space."""
-        table = self._members.ledger
+        table = self._holders.ledger
         with self._db.write() as connection:
             if ids is None:
                 connection.execute(sa.delete(table).where(table.c.space == space))
@@ -160,14 +160,14 @@ class VectorsPart:
 
     def count_indexed(self, space: str) -> int:
         """How many vectors the index should hold, by the ledger."""
-        table = self._members.ledger
+        table = self._holders.ledger
         query = sa.select(sa.func.count()).select_from(table).where(table.c.space == space)
         with self._db.read() as connection:
             return connection.scalar(query) or 0
 
     def unindexed(self, space: str) -> list[str]:
         """Live members with a vector that the index has not acknowledged, by id."""
-        of = self._members
+        of = self._holders
         acknowledged = sa.exists().where(of.ledger.c.space == space, of.ledger_id == of.vector_id)
         query = (
             sa.select(of.vector_id)
@@ -177,13 +177,24 @@ class VectorsPart:
         )
         return self._scalars(query)
 
+    def unacknowledged(self, space: str, ids: Sequence[str]) -> list[str]:
+        """Those of these members that the index has not acknowledged, in order."""
+        of, known = self._holders, set[str]()
+        with self._db.read() as connection:
+            for page in pages(ids):
+                query = sa.select(of.ledger_id).where(
+                    of.ledger.c.space == space, of.ledger_id.in_(page)
+                )
+                known.update(connection.scalars(query))
+        return [some for some in ids if some not in known]
+
     def stale(self, space: str) -> list[str]:
         """Members that may be in the index and should not be, by id.
 
         Those in the ledger that are no longer live, or whose vector is gone, and those whose
         adding was cut short, which the index may hold without the ledger's knowing.
         """
-        of = self._members
+        of = self._holders
         live = sa.exists(
             sa.select(of.id).select_from(of.rows).where(of.id == of.ledger_id, of.live)
         )
@@ -191,7 +202,7 @@ class VectorsPart:
         return sorted(self._scalars(gone.union(of.cut_short(space))))
 
     def _forget(self, connection: sa.Connection, space: str, ids: Sequence[str]) -> None:
-        of = self._members
+        of = self._holders
         for page in pages(ids):
             connection.execute(
                 sa.delete(of.ledger).where(of.ledger.c.space == space, of.ledger_id.in_(page))

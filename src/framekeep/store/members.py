@@ -1,14 +1,15 @@
-"""The two kinds of things that have vectors and can be selected: media, and objects in them."""
+"""What can be selected, and what has vectors: photos and films, pictures, objects in these."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from framekeep.store.tables import (
+    FOUND,
     LIVE,
     REJECTED,
     ledger,
@@ -27,10 +28,11 @@ class Members:
     """Where one kind of member stands in the database.
 
     `rows` joins its table to what its filters speak of, `live` holds for those that can be found,
-    and `cut_short` selects the ids of a space that the index may hold by no fault of the ledger.
+    `states` are those of the media that hold them, and `cut_short` selects the ids of a space that the index may hold by no fault of the ledger.
     """
 
-    of: Literal["media", "objects"]
+    of: Literal["media", "pictures", "objects"]
+    states: tuple[str, ...]
     id: sa.Column[str]
     rows: sa.FromClause
     live: sa.ColumnElement[bool]
@@ -73,6 +75,7 @@ def _without_vector(space: str) -> sa.Select[tuple[str]]:
 
 MEDIA = Members(
     of="media",
+    states=(LIVE,),
     id=media.c.media_id,
     rows=media,
     live=media.c.state == LIVE,
@@ -85,11 +88,29 @@ MEDIA = Members(
     },
 )
 
+# What is seen and searched: photos, and the frames of films instead of the films themselves.
+PICTURES = replace(
+    MEDIA,
+    of="pictures",
+    states=FOUND,
+    live=sa.and_(media.c.state.in_(FOUND), media.c.kind != "video"),
+)
+
+PICTURES_BY_STATE = tuple(
+    replace(
+        PICTURES,
+        states=(state,),
+        live=sa.and_(media.c.state == state, media.c.kind != "video"),
+    )
+    for state in FOUND
+)
+
 OBJECTS = Members(
     of="objects",
+    states=FOUND,
     id=segments.c.segment_id,
     rows=sa.join(segments, media, segments.c.media_id == media.c.media_id),
-    live=sa.and_(segments.c.state != REJECTED, media.c.state == LIVE),
+    live=sa.and_(segments.c.state != REJECTED, media.c.state.in_(FOUND)),
     vectors=segment_vectors,
     ledger=segment_ledger,
     cut_short=_without_vector,

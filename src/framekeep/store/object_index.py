@@ -1,4 +1,4 @@
-"""What the catalog has of media, for objects: vectors, the index's ledger, selections."""
+"""What the catalog has of media, for objects and for pictures: vectors, ledger, selections."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from framekeep.store.catalog_meta import MetaPart
 from framekeep.store.catalog_select import SelectPart
 from framekeep.store.catalog_vectors import VectorsPart
 from framekeep.store.database import Database
-from framekeep.store.members import OBJECTS
+from framekeep.store.members import OBJECTS, PICTURES
 from framekeep.store.tables import segment_vectors, segments
 
 
@@ -19,6 +19,7 @@ class ObjectIndex(VectorsPart, SelectPart, MetaPart):
     """
 
     _members = OBJECTS
+    _holders = OBJECTS
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -37,3 +38,13 @@ class ObjectIndex(VectorsPart, SelectPart, MetaPart):
             .order_by(segments.c.media_id)
         )
         return self._scalars(query)
+
+
+class PictureIndex(VectorsPart, SelectPart):
+    """`Catalog.pictures`: what is seen and searched, photos and the frames of films."""
+
+    _members = PICTURES
+    _holders = PICTURES
+
+    def __init__(self, db: Database) -> None:
+        self._db = db

@@ -27,11 +27,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_HEAD = "0003"
+SCHEMA_HEAD = "0004"
 """The newest migration; opening compares it with what the database says."""
 
 LIVE = "indexed"
-"""The state of media that can be found."""
+"""The state of photos and films that can be found."""
+
+SHOWN = "shown"
+"""The state of frames that can be found: another one, so that browsing passes over them quickly."""
+
+FOUND = (LIVE, SHOWN)
 
 GONE = ("pending", "missing")
 """The states of the other media: few, so that counting them apart is quick."""
@@ -124,6 +129,21 @@ media = Table(
     # taken_at_local, or added_at where the camera told nothing: "newest first" from one index.
     Column("sort_at", DateTime, nullable=False),
     Column("state", String(16), nullable=False),
+    # Of films, and again of their frames.
+    Column("duration_s", Float),
+    Column("fps", Float),
+    Column("codec", String(32)),
+    Column("has_audio", Boolean),
+    # Of films: which frames are looked at, and how far that has come while it is being done.
+    Column("frames_by", String(64)),
+    Column("read_to_s", Float),
+    # Of frames: the film, the moment in it, and the moment's shot.
+    Column("film_id", String(64), ForeignKey("media.media_id", ondelete="CASCADE")),
+    Column("time_s", Float),
+    Column("shot_start_s", Float),
+    Column("shot_end_s", Float),
+    Index(None, "film_id", "time_s"),
+    Index(None, "kind", "duration_s"),
     Index(None, "state", "sort_at", "media_id"),
     Index(None, "state", "added_at"),
     Index(None, "taken_at_local"),

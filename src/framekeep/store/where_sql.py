@@ -33,17 +33,20 @@ _COLUMNS: dict[str, sa.Column[float]] = {
     "height": media.c.height,
     "sharpness": media.c.sharpness,
     "brightness": media.c.brightness,
+    "duration": media.c.duration_s,
+    "fps": media.c.fps,
 }
 
 _OBJECT_COLUMNS: dict[str, sa.Column[float]] = {
     "score": segments.c.score,
     "area": segments.c.area_px,
 }
+_OF_FILMS = ("duration", "fps")
 # Values of a field of media that speak of objects.
 _OF_OBJECTS = {("has", "object"), ("has", "label")}
 
 Condition = sa.ColumnElement[bool]
-Of = Literal["media", "objects"]
+Of = Literal["media", "pictures", "objects"]
 
 
 class _PathValue(PathText):
@@ -76,8 +79,10 @@ def _lowered_by_icu(element: _Lowered, compiler: SQLCompiler, **options: Any) ->
 def compile_filter(where: Filter, now: datetime, of: Of = "media") -> Condition:
     """A condition that is true or false, never NULL; `now` is local, without a zone.
 
-    `of` media it speaks of `media`, and what is asked of objects holds where a live object in the
-    medium fulfils it. `of` objects it speaks of `segments` joined to their `media`.
+    `of` media it speaks of photos and films in `media`, `of` pictures of photos and frames; what is
+    asked of objects holds where a live object in the medium, or in a frame of it, fulfils it. `of`
+    objects it speaks of `segments` joined to their `media`. What is known of a film's file, and its
+    tags, hold for its frames.
     """
     match where:
         case And(parts):
@@ -111,11 +116,13 @@ def _compare(field: str, op: str, value: str, now: datetime, of: Of) -> Conditio
         span = period(value, now)
         return _in_period(media.c.added_at, op, Period(_utc(span.start), _utc(span.end)))
     if field in _COLUMNS:
-        return _ordered(_COLUMNS[field], op, number(field, value))
+        condition = _ordered(_COLUMNS[field], op, number(field, value))
+        # What only films have is never NULL under `not`.
+        return sa.and_(_COLUMNS[field].is_not(None), condition) if field in _OF_FILMS else condition
     if field in _TEXTS and (field, value.lower()) not in _OF_OBJECTS:
-        return _TEXTS[field](value)
+        return _TEXTS[field](value, of)
     condition = _object(field, op, value)
-    return condition if of == "objects" else _some_object(field, value, condition)
+    return condition if of == "objects" else _some_object(field, value, condition, of)
 
 
 def _object(field: str, op: str, value: str) -> Condition:
@@ -142,14 +149,15 @@ def _object(field: str, op: str, value: str) -> Condition:
             return segments.c.label_id.is_not(None) if value.lower() == "label" else sa.true()
 
 
-def _some_object(field: str, value: str, condition: Condition) -> Condition:
+def _some_object(field: str, value: str, condition: Condition, of: Of) -> Condition:
     """Media with a live object that fulfils a condition, or that carry the label themselves."""
     rejected = field == "state" and value.lower() == REJECTED
     live = sa.true() if rejected else segments.c.state != REJECTED
     if field == "state" or (field, value.lower()) == ("has", "object"):
         # Most media have such an object: looking them up is quicker than listing all objects.
-        return sa.exists().where(segments.c.media_id == media.c.media_id, live, condition)
-    held = media.c.media_id.in_(sa.select(segments.c.media_id).where(live, condition))
+        here = sa.exists().where(segments.c.media_id == media.c.media_id, live, condition)
+        return here if of == "pictures" else sa.or_(here, _some_frame(live, condition))
+    held = _itself_or_a_frame(sa.select(segments.c.media_id).where(live, condition), of)
     said = annotation_table.c
     own = sa.select(said.media_id).where(said.kind == "label", said.segment_id.is_(None))
     if field == "label":
@@ -158,7 +166,36 @@ def _some_object(field: str, value: str, condition: Condition) -> Condition:
         own = own.where(said.source == value.lower())
     elif (field, value.lower()) != ("has", "label"):
         return held
-    return sa.or_(held, media.c.media_id.in_(own))
+    return sa.or_(held, _itself_or_a_frame(own, of))
+
+
+_FRAMES = media.alias("frames")
+
+
+def _some_frame(*conditions: Condition) -> Condition:
+    """Films with a frame on which there is an object such as this."""
+    joined = sa.join(_FRAMES, segments, segments.c.media_id == _FRAMES.c.media_id)
+    found = sa.select(_FRAMES.c.film_id).select_from(joined).where(
+        _FRAMES.c.film_id.is_not(None), *conditions
+    )
+    return media.c.media_id.in_(found)
+
+
+def _itself_or_a_frame(ids: sa.Select[tuple[str]], of: Of) -> Condition:
+    """Media that are among these, and films with a frame that is."""
+    itself = media.c.media_id.in_(ids)
+    if of != "media":
+        return itself
+    frames = sa.select(_FRAMES.c.film_id).where(
+        _FRAMES.c.film_id.is_not(None), _FRAMES.c.media_id.in_(ids)
+    )
+    return sa.or_(itself, media.c.media_id.in_(frames))
+
+
+def _itself_or_its_film(ids: sa.Select[Any], of: Of) -> Condition:
+    """Media that are among these, and frames whose film is."""
+    itself = media.c.media_id.in_(ids)
+    return itself if of == "media" else sa.or_(itself, media.c.film_id.in_(ids))
 
 
 def _named(value: str) -> sa.Select[tuple[int]]:
@@ -230,65 +267,90 @@ def _has_wildcard(value: str) -> bool:
     return "*" in value or "?" in value
 
 
-def _format(value: str) -> Condition:
+def _format(value: str, of: Of) -> Condition:  # noqa: ARG001
     name = value.lower()
     return media.c.format == _bound(_ALIASES.get(name, name))
 
 
-def _camera(value: str) -> Condition:
+def _camera(value: str, of: Of) -> Condition:  # noqa: ARG001
     matches = _like(media.c.camera, value, whole=_has_wildcard(value))
     return sa.and_(media.c.camera.is_not(None), matches)
 
 
-def _tag(value: str) -> Condition:
+def _codec(value: str, of: Of) -> Condition:  # noqa: ARG001
+    matches = _like(media.c.codec, value, whole=_has_wildcard(value))
+    return sa.and_(media.c.codec.is_not(None), matches)
+
+
+def _tag(value: str, of: Of) -> Condition:
     matches = (
         _like(tags.c.tag, value, whole=True)
         if _has_wildcard(value)
         else _Lowered(tags.c.tag) == _bound(value.lower())
     )
-    return media.c.media_id.in_(sa.select(tags.c.media_id).where(matches))
+    return _itself_or_its_film(sa.select(tags.c.media_id).where(matches), of)
 
 
-def _of_a_file(condition: Condition, state: str = LIVE) -> Condition:
+def _of_a_file(condition: Condition, of: Of, state: str = LIVE) -> Condition:
     held = sa.select(files.c.media_id).where(
         files.c.state == state, files.c.media_id.is_not(None), condition
     )
-    return media.c.media_id.in_(held)
+    return _itself_or_its_film(held, of)
 
 
-def _name(value: str) -> Condition:
-    return _of_a_file(_like(files.c.name, value, whole=_has_wildcard(value)))
+def _name(value: str, of: Of) -> Condition:
+    return _of_a_file(_like(files.c.name, value, whole=_has_wildcard(value)), of)
 
 
-def _folder(value: str) -> Condition:
+def _folder(value: str, of: Of) -> Condition:
     """An absolute folder with all below it, or any folder of that name."""
     if Path(value).is_absolute() and not _has_wildcard(value):
         below = value.rstrip(os.sep) + os.sep
         end = below[:-1] + chr(ord(os.sep) + 1)
-        return _of_a_file(sa.and_(files.c.path >= below, files.c.path < end))
+        return _of_a_file(sa.and_(files.c.path >= below, files.c.path < end), of)
     parts = sa.literal(os.sep) + files.c.folder + sa.literal(os.sep)
-    return _of_a_file(_like(parts, f"{os.sep}{value.strip(os.sep)}{os.sep}", whole=False))
+    return _of_a_file(_like(parts, f"{os.sep}{value.strip(os.sep)}{os.sep}", whole=False), of)
 
 
-def _has(value: str) -> Condition:
+def _has(value: str, of: Of) -> Condition:
     match value.lower():
         case "problem":
-            return _of_a_file(sa.true(), "failed")
+            return _of_a_file(sa.true(), of, "failed")
         case "tag":
-            return media.c.media_id.in_(sa.select(tags.c.media_id))
+            return _itself_or_its_film(sa.select(tags.c.media_id), of)
         case "taken":
             return media.c.taken_at_local.is_not(None)
+        case "audio":
+            return sa.func.coalesce(media.c.has_audio, sa.false())
         case _:
             return media.c.camera.is_not(None)
 
 
-_TEXTS: dict[str, Callable[[str], Condition]] = {
+def _kind(value: str, of: Of) -> Condition:  # noqa: ARG001
+    """A film's frames are of its kind."""
+    if value.lower() == "video":
+        return media.c.kind.in_(("video", "frame"))
+    return media.c.kind == value.lower()
+
+
+def _film(value: str, of: Of) -> Condition:  # noqa: ARG001
+    """One film and its frames, by its media id or how that begins."""
+    start = value.lower().rstrip("*")
+    end = f"{start}g"  # behind all hexadecimal digits
+    within = sa.and_(media.c.film_id.is_not(None), media.c.film_id >= start, media.c.film_id < end)
+    itself = sa.and_(media.c.kind == "video", media.c.media_id >= start, media.c.media_id < end)
+    return sa.or_(within, itself)
+
+
+_TEXTS: dict[str, Callable[[str, Of], Condition]] = {
     "format": _format,
     "camera": _camera,
+    "codec": _codec,
+    "film": _film,
     "tag": _tag,
     "name": _name,
     "folder": _folder,
     "has": _has,
-    "orientation": lambda value: media.c.shape == value.lower(),
-    "kind": lambda value: media.c.kind == value.lower(),
+    "orientation": lambda value, _of: media.c.shape == value.lower(),
+    "kind": _kind,
 }

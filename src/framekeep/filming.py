@@ -1,0 +1,232 @@
+"""Adding a film: its frames chosen in a thread, encoded in batches, stored as they come.
+
+Order of writing: the film, then per batch its frames and vectors in SQL and how far that is; at the
+end the index, the ledger, the film's file, and last that it has been read. What a crash leaves is
+taken up by the next run where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from framekeep.stores import Stores, encode_carefully
+from framekeep.errors import MediaError
+from framekeep.film_types import FilmStep, FrameChoice, Moment, PickedFrame, Shot
+from framekeep.lookahead import in_background
+from framekeep.store.database import pages
+from framekeep.types import MediaItem, RgbImage
+
+if TYPE_CHECKING:
+    from framekeep.media.video import FilmInfo, FilmLimits
+
+# So many steps are decoded before their turn; each holds the chosen frames of one shot.
+AHEAD = 4
+# A gallery's larger thumbnail of a wide picture.
+THUMBNAIL_SIDE_PX = 360
+INDEX_PAGE = 2048
+
+
+def frame_id(film_id: str, time_s: float) -> str:
+    """The media id of a film's frame: the same film and moment always have the same."""
+    return hashlib.sha256(f"{film_id}@{round(time_s * 1e6)}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A step with its frames prepared for the encoder, in the order of the shot's frames."""
+
+    step: FilmStep
+    prepared: tuple[RgbImage, ...] = ()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Frames that wait to be encoded, and how far the film has been read with them."""
+
+    items: list[MediaItem]
+    prepared: list[RgbImage]
+    read_to_s: float = 0.0
+
+
+class Filming:
+    """Reads one film at a time into the stores; `frames` counts those that were encoded."""
+
+    def __init__(
+        self, stores: Stores, limits: FilmLimits, default: FrameChoice | None = None
+    ) -> None:
+        self.stores = stores
+        self.default = default or FrameChoice()
+        self.catalog = stores.catalog
+        self.limits = limits
+        self.frames = 0
+
+    def choice_for(self, film_id: str, asked: FrameChoice | None) -> FrameChoice:
+        """Which frames of a film to look at: as asked, as before, or as the settings say."""
+        state = self.catalog.film_states([film_id]).get(film_id)
+        if asked is not None:
+            return asked
+        kept = state.frames_by if state else None
+        return FrameChoice.from_id(kept) if kept else self.default
+
+    def done(self, film_id: str) -> None:
+        """Note that a film has been read to its end; called when its file's row is written."""
+        state = self.catalog.film_states([film_id])[film_id]
+        self.catalog.note_film(film_id, state.frames_by or self.default.id, None)
+
+    def read(
+        self, path: str, film_id: str, bytes_: int, choice: FrameChoice
+    ) -> Iterator[tuple[float, float]]:
+        """Read a film to its end, telling how far it has come and how long it is, in seconds.
+
+        Goes on where a run with the same choice stopped. Raises MediaError where the film is
+        broken; then nothing of it is kept, unless it was there before.
+        """
+        from framekeep.media.video import probe
+
+        state = self.catalog.film_states([film_id]).get(film_id)
+        info = probe(path, self.limits)
+        film = _film(film_id, bytes_, info)
+        resumed = state is not None and state.frames_by == choice.id
+        start_s = (state.read_to_s or 0.0) if state and resumed else 0.0
+        self.catalog.put_media([film])
+        self.catalog.note_film(film_id, choice.id, start_s)
+        try:
+            chosen = list(self._chosen_before(film_id, start_s))
+            for read_to_s, ids in self._frames(path, film, choice, start_s):
+                chosen += ids
+                yield read_to_s, info.video.duration_s
+        except MediaError:
+            if state is None or not self.catalog.live_ids([film_id]):
+                self.catalog.delete_media([film_id])
+            raise
+        if not chosen:
+            self.catalog.delete_media([film_id])
+            raise MediaError("The film shows nothing but black or blank pictures.")
+        self._finish(film, chosen)
+
+    def settled(self, film_id: str, choice: FrameChoice | None) -> bool:
+        """Whether a film has been read to its end, with this choice of frames if one is given."""
+        state = self.catalog.film_states([film_id]).get(film_id)
+        if state is None or state.read_to_s is not None:
+            return False
+        return choice is None or state.frames_by == choice.id
+
+    def index(self, film_id: str) -> None:
+        """Put those of a film's frames into the index that it has not acknowledged."""
+        ids, space = self.catalog.frame_ids(film_id), self.stores.space
+        for page in pages(self.catalog.unacknowledged(space, ids), INDEX_PAGE):
+            held, rows = self.catalog.get_vectors(space, page)
+            if held:
+                self.stores.vectors.upsert(space, held, rows)
+                self.catalog.mark_indexed(space, held)
+
+    def _chosen_before(self, film_id: str, until_s: float) -> Iterator[str]:
+        moments = self.catalog.moments(self.catalog.frame_ids(film_id)) if until_s else {}
+        return (some for some, moment in moments.items() if moment.time_s < until_s)
+
+    def _frames(
+        self, path: str, film: MediaItem, choice: FrameChoice, start_s: float
+    ) -> Iterator[tuple[float, list[str]]]:
+        """How far the film has come, and the ids of the frames that were stored up to there."""
+        batch, size = _Batch([], [], start_s), self.stores.encoder.batch_size
+        with closing(in_background(self._ready(path, film, choice, start_s), AHEAD)) as steps:
+            for ready in steps:
+                if ready.step.shot is not None:
+                    batch.items += _items(film, ready.step.shot)
+                    batch.prepared += ready.prepared
+                    batch.read_to_s = ready.step.read_to_s
+                stored = self._flush(film, choice, batch) if len(batch.items) >= size else []
+                yield ready.step.read_to_s, stored
+        yield batch.read_to_s, self._flush(film, choice, batch)
+
+    def _ready(
+        self, path: str, film: MediaItem, choice: FrameChoice, start_s: float
+    ) -> Iterator[Ready]:
+        """Decode, choose and prepare; runs in a thread of its own."""
+        from framekeep.media.shots import choose_frames
+
+        encoder, thumbnails = self.stores.encoder, self.stores.thumbnails
+        side_px = max(encoder.decode_side_px, THUMBNAIL_SIDE_PX)
+        for step in choose_frames(path, choice, self.limits, min_side_px=side_px, start_s=start_s):
+            frames = step.shot.frames if step.shot else ()
+            if thumbnails is not None:
+                for frame in frames:
+                    some_id = frame_id(film.media_id, frame.time_s)
+                    thumbnails.put_new(some_id, frame.rgb, film.size_wh)
+            yield Ready(_without_pixels(step), tuple(encoder.prepare(f.rgb) for f in frames))
+
+    def _flush(self, film: MediaItem, choice: FrameChoice, batch: _Batch) -> list[str]:
+        """Encode and store what waits; frames that have a vector already keep it."""
+        items, prepared = batch.items, batch.prepared
+        batch.items, batch.prepared = [], []
+        ids = [item.media_id for item in items]
+        have = self.catalog.have_vectors(self.stores.space, ids)
+        fresh = {
+            item.media_id: image
+            for item, image in zip(items, prepared, strict=True)
+            if item.media_id not in have
+        }
+        rows, bad = encode_carefully(self.stores.encoder, list(fresh.items()))
+        good = [some for some in fresh if some not in bad]
+        kept = [item for item in items if item.media_id not in bad]
+        self.catalog.put_media(kept)
+        self.catalog.put_vectors(self.stores.space, good, rows)
+        self.catalog.note_film(film.media_id, choice.id, batch.read_to_s)
+        self.frames += len(good)
+        return [item.media_id for item in kept]
+
+    def _finish(self, film: MediaItem, chosen: Sequence[str]) -> None:
+        """Drop frames that are no longer chosen, and give the film its best frame's figures."""
+        self.catalog.drop_frames(film.media_id, chosen)
+        best_id = self.catalog.poster(film.media_id)
+        best = self.catalog.media([best_id or ""]).get(best_id or "")
+        if best is not None:
+            figures = {"sharpness": best.sharpness, "brightness": best.brightness}
+            self.catalog.put_media([replace(film, **figures)])
+        self.index(film.media_id)
+
+
+def _without_pixels(step: FilmStep) -> FilmStep:
+    if step.shot is None:
+        return step
+    import numpy as np
+
+    none = np.zeros((1, 1, 3), np.uint8)
+    frames = tuple(replace(frame, rgb=none) for frame in step.shot.frames)
+    return replace(step, shot=replace(step.shot, frames=frames))
+
+
+def _film(film_id: str, bytes_: int, info: FilmInfo) -> MediaItem:
+    return MediaItem(
+        media_id=film_id,
+        kind="video",
+        bytes=bytes_,
+        size_wh=info.size_wh,
+        format=info.format,
+        taken_at_local=info.taken_at_local,
+        camera=info.camera,
+        video=info.video,
+    )
+
+
+def _items(film: MediaItem, shot: Shot) -> list[MediaItem]:
+    return [_item(film, shot, frame) for frame in shot.frames]
+
+
+def _item(film: MediaItem, shot: Shot, frame: PickedFrame) -> MediaItem:
+    taken = film.taken_at_local
+    return replace(
+        film,
+        media_id=frame_id(film.media_id, frame.time_s),
+        kind="frame",
+        taken_at_local=taken and taken + timedelta(seconds=frame.time_s),
+        sharpness=frame.sharpness,
+        brightness=frame.brightness,
+        phash=frame.phash,
+        moment=Moment(film.media_id, frame.time_s, shot.start_s, shot.end_s),
+    )

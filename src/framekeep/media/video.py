@@ -1,0 +1,70 @@
+"""Films: what is known of one, and its pictures at given times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from framekeep.errors import InputError, MediaError
+from framekeep.media.film_reader import TICK_S, Film, FilmInfo, FilmLimits, Picture, open_film
+from framekeep.types import RgbImage
+
+__all__ = ["FilmInfo", "FilmLimits", "frame_at", "frames_at", "probe"]
+
+# Nearer ones are reached by decoding on, which is faster than decoding from a key picture again.
+_NEAR_S = 3.0
+
+
+def probe(path: str | Path, limits: FilmLimits) -> FilmInfo:
+    """What is known of a film; its first picture is decoded, of the rest nothing.
+
+    Raises MediaError for a film that cannot be read, UnsupportedMediaError for what is none.
+    """
+    with open_film(path, limits) as film:
+        return film.info
+
+
+def frame_at(path: str | Path, time_s: float, limits: FilmLimits) -> RgbImage:
+    """The picture shown at a time, (height, width, 3) uint8, upright, of the film's full size.
+
+    Times count from the first picture; later than the last, it is the last. Raises MediaError.
+    """
+    return next(frames_at(path, [time_s], limits))[1]
+
+
+def frames_at(
+    path: str | Path, times_s: Sequence[float], limits: FilmLimits
+) -> Iterator[tuple[float, RgbImage]]:
+    """The pictures shown at times that ascend, each with the time asked for.
+
+    The same pictures as `frame_at` gives, faster where they lie near together. Raises
+    InputError for times that do not ascend, MediaError.
+    """
+    if any(later < time_s for time_s, later in zip(times_s, times_s[1:], strict=False)):
+        raise InputError("The times of frames to read must ascend.")
+    with open_film(path, limits) as film:
+        cursor = _Cursor(film)
+        for time_s in times_s:
+            yield time_s, cursor.at(time_s).rgb()
+
+
+class _Cursor:
+    """Where a film is being read: the picture shown now and the one that follows it."""
+
+    def __init__(self, film: Film) -> None:
+        self._film = film
+        self._rest: Iterator[Picture] = iter(())
+        self._shown: Picture | None = None
+        self._next: Picture | None = None
+
+    def at(self, time_s: float) -> Picture:
+        if self._shown is None or (
+            self._next is not None and self._next.time_s + _NEAR_S < time_s
+        ):
+            self._rest = self._film.pictures(max(0.0, time_s))
+            self._shown, self._next = next(self._rest, None), next(self._rest, None)
+        while self._next is not None and self._next.time_s <= time_s + TICK_S:
+            self._shown, self._next = self._next, next(self._rest, None)
+        if self._shown is None:
+            raise MediaError(f"No picture can be read at {time_s:g} s of the film.")
+        return self._shown

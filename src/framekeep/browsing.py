@@ -24,6 +24,7 @@ from framekeep.types import (
 
 if TYPE_CHECKING:
     from framekeep.filters import Filter
+    from framekeep.media.limits import Limits
     from framekeep.media.thumbnails import ThumbnailCache
     from framekeep.settings import Settings
     from framekeep.store.catalog import Catalog
@@ -48,6 +49,8 @@ class Browsing:
         @property
         def info(self) -> EncoderInfo:
             """The encoder of the library's vectors."""
+
+        def _limits(self) -> Limits: ...
 
     def generation(self) -> int:
         """A number that changes whenever media, files, vectors or tags have changed."""
@@ -141,11 +144,20 @@ class Browsing:
 
     def _decoded(self, media_id: str, min_side_px: int) -> RgbImage:
         """A medium's picture, from the first of its files that still holds it."""
+        from framekeep.media.pictures import read_picture
+
+        item = self._catalog.media([media_id]).get(media_id)
+        if item is None:
+            raise NotFoundError(f"There is no medium {media_id[:64]!r} in this library.")
         fault: MediaError | None = None
+        owner = item.moment.film_id if item.moment else media_id
+        poster_s = self._poster_s(media_id) if item.kind == "video" else 0.0
         for path in self._catalog.paths([media_id]).get(media_id, []):
             try:
-                rgb = self.check_picture(Path(path), min_side_px)
-                if self._still_holds(path, media_id):
+                rgb = read_picture(
+                    path, item, self._limits(), min_side_px=min_side_px, poster_s=poster_s
+                )
+                if self._still_holds(path, owner):
                     return rgb
                 fault = MediaError(f"{path} has changed since it was added: add it again.")
             except MediaError as exc:
@@ -153,6 +165,12 @@ class Browsing:
         if fault is not None:
             raise fault
         raise NotFoundError(f"There is no medium {media_id[:64]!r} in this library.")
+
+    def _poster_s(self, film_id: str) -> float:
+        """The moment that stands for a film."""
+        poster = self._catalog.poster(film_id)
+        moment = self._catalog.moments([poster]).get(poster) if poster else None
+        return moment.time_s if moment else 0.0
 
     def _still_holds(self, path: str, media_id: str) -> bool:
         from framekeep.media.scan import content_id, still_holds

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from framekeep.export.records import DatasetFormat, ImageMode
     from framekeep.export.reports import ExportEvent, ExportPreview, ImportEvent
     from framekeep.exporting import Plan, Source
-    from framekeep.ingest import IngestLimits
-    from framekeep.stores import Stores
+    from framekeep.media.limits import Limits
     from framekeep.settings import Settings
     from framekeep.store.catalog import Catalog
+    from framekeep.stores import Stores
     from framekeep.types import EncoderInfo
 
 EXPORTS_FOLDER = "exports"
@@ -81,7 +81,7 @@ class Datasets:
         @property
         def _object_space(self) -> str: ...
         def _stores(self) -> Stores: ...
-        def _limits(self) -> IngestLimits: ...
+        def _limits(self) -> Limits: ...
         def _writing(self, what: str) -> AbstractContextManager[None]: ...
         def _decoded(self, media_id: str, min_side_px: int) -> RgbImage: ...
         def media_id(self, media: str | Path | Hit) -> str:

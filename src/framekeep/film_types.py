@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from framekeep.errors import InputError
 
 FrameMethod = Literal["shots", "every", "keyframes"]
+_NAMED: tuple[FrameMethod, ...] = ("shots", "keyframes")
 _STEP = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m)?", re.IGNORECASE)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
@@ -56,18 +57,18 @@ class FrameChoice:
         method, _, value = some_id.partition("1-")
         if method == "every":
             return cls("every", float(value.removesuffix("s")))
-        if method in ("shots", "keyframes"):
-            return cls(method, None, int(value.removesuffix("pm")))
+        for named in _NAMED:
+            if method == named:
+                return cls(named, None, int(value.removesuffix("pm")))
         raise InputError(f"There is no choice of frames {some_id!r}.")
 
     @classmethod
     def parse(cls, text: str, per_minute: int = 120) -> FrameChoice:
         """From "shots", "keyframes" or a step such as "2s", "500ms" or "1m". Raises InputError."""
         word = text.strip().lower()
-        if word == "shots":
-            return cls("shots", None, per_minute)
-        if word == "keyframes":
-            return cls("keyframes", None, per_minute)
+        for named in _NAMED:
+            if word == named:
+                return cls(named, None, per_minute)
         step = _STEP.fullmatch(word)
         if step is None:
             raise InputError(

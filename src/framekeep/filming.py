@@ -8,17 +8,17 @@ taken up by the next run where it stopped.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from framekeep.stores import Stores, encode_carefully
 from framekeep.errors import MediaError
 from framekeep.film_types import FilmStep, FrameChoice, Moment, PickedFrame, Shot
 from framekeep.lookahead import in_background
 from framekeep.store.database import pages
+from framekeep.stores import Stores, encode_carefully
 from framekeep.types import MediaItem, RgbImage
 
 if TYPE_CHECKING:
@@ -56,11 +56,9 @@ class _Batch:
 class Filming:
     """Reads one film at a time into the stores; `frames` counts those that were encoded."""
 
-    def __init__(
-        self, stores: Stores, limits: FilmLimits, default: FrameChoice | None = None
-    ) -> None:
+    def __init__(self, stores: Stores, limits: FilmLimits, default: FrameChoice) -> None:
         self.stores = stores
-        self.default = default or FrameChoice()
+        self.default = default
         self.catalog = stores.catalog
         self.limits = limits
         self.frames = 0
@@ -146,7 +144,7 @@ class Filming:
 
     def _ready(
         self, path: str, film: MediaItem, choice: FrameChoice, start_s: float
-    ) -> Iterator[Ready]:
+    ) -> Generator[Ready, None, None]:
         """Decode, choose and prepare; runs in a thread of its own."""
         from framekeep.media.shots import choose_frames
 
@@ -186,8 +184,8 @@ class Filming:
         best_id = self.catalog.poster(film.media_id)
         best = self.catalog.media([best_id or ""]).get(best_id or "")
         if best is not None:
-            figures = {"sharpness": best.sharpness, "brightness": best.brightness}
-            self.catalog.put_media([replace(film, **figures)])
+            film = replace(film, sharpness=best.sharpness, brightness=best.brightness)
+            self.catalog.put_media([film])
         self.index(film.media_id)
 
 

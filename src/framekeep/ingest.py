@@ -20,9 +20,9 @@ from framekeep.filming import Filming
 from framekeep.lookahead import batched, in_threads
 from framekeep.media.images import read_photo
 from framekeep.media.kinds import media_kind
+from framekeep.media.limits import Limits
 from framekeep.media.scan import FoundFile, content_id, scan
 from framekeep.media.spool import Spool
-from framekeep.media.video import FilmLimits
 from framekeep.store.repair import remove_stale, replay
 from framekeep.stores import Stores, encode_carefully
 from framekeep.types import (
@@ -38,26 +38,6 @@ from framekeep.types import (
 
 LOOKUP_BATCH = 256
 SETTLED: tuple[FileState, ...] = ("indexed", "skipped", "failed")
-
-
-@dataclass(frozen=True, slots=True)
-class IngestLimits:
-    """What one file may cost, and how many threads decode."""
-
-    max_pixels: int = 250_000_000
-    max_bytes: int = 1_000_000_000
-    threads: int = 2
-    max_film_bytes: int = 200_000_000_000
-    max_film_s: float = 86_400.0
-
-    @property
-    def film(self) -> FilmLimits:
-        """What one film may cost."""
-        return FilmLimits(
-            max_pixels=self.max_pixels,
-            max_bytes=self.max_film_bytes,
-            max_duration_s=self.max_film_s,
-        )
 
 
 @dataclass(slots=True)
@@ -119,30 +99,33 @@ def ingest(
     paths: Sequence[str],
     stores: Stores,
     *,
-    limits: IngestLimits | None = None,
+    limits: Limits | None = None,
     retry: bool = False,
     timings: IngestTimings | None = None,
     frames: FrameChoice | None = None,
+    default_frames: FrameChoice | None = None,
 ) -> Iterator[IngestEvent]:
     """Add the files under `paths`, which exist or are known to the catalog.
 
     Files whose size and time have not changed are not read; failed ones are, with `retry`.
     Known contents are linked without encoding. One bad file never stops the run. Of films, `frames`
-    says which pictures are looked at: of new ones by shots where it is None, and where it is given,
-    those read another way before are read again.
+    says which pictures are looked at, and those read another way before are read again; where it
+    is None, new ones go by `default_frames`.
     Raises StoreError where catalog or index fail; the caller holds the writer's lock.
     """
-    limits, timings = limits or IngestLimits(), timings or IngestTimings()
-    return _Ingest(stores, limits, retry, timings, frames).run(paths)
+    limits, timings = limits or Limits(), timings or IngestTimings()
+    filming = Filming(stores, limits.film, default_frames or FrameChoice())
+    return _Ingest(stores, limits, retry, timings, filming, frames).run(paths)
 
 
 class _Ingest:
     def __init__(
         self,
         stores: Stores,
-        limits: IngestLimits,
+        limits: Limits,
         retry: bool,
         timings: IngestTimings,
+        filming: Filming,
         frames: FrameChoice | None,
     ) -> None:
         self.stores = stores
@@ -151,7 +134,7 @@ class _Ingest:
         self.retry = retry
         self.timings = timings
         self.frames = frames
-        self.filming = Filming(stores, limits.film)
+        self.filming = filming
         self.progress = Progress()
         self.run_id = 0
         self._claimed: set[str] = set()

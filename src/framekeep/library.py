@@ -21,6 +21,7 @@ from framekeep.errors import (
     InputError,
     NotFoundError,
 )
+from framekeep.film_types import FrameChoice
 from framekeep.object_types import object_space
 from framekeep.objects import Objects
 from framekeep.opening import (
@@ -49,9 +50,10 @@ from framekeep.types import (
 
 if TYPE_CHECKING:
     from framekeep.encoders.base import Encoder
-    from framekeep.ingest import IngestLimits, IngestTimings
-    from framekeep.stores import Stores
+    from framekeep.ingest import IngestTimings
+    from framekeep.media.limits import Limits
     from framekeep.store.vectors import VectorStore
+    from framekeep.stores import Stores
 
 
 class Library(Searching, Browsing, Objects, Annotating, Datasets):
@@ -153,20 +155,34 @@ class Library(Searching, Browsing, Objects, Annotating, Datasets):
 
     # Adding
 
-    def add(self, *paths: str | Path, retry: bool = False) -> Generator[IngestEvent, None, None]:
+    def add(
+        self, *paths: str | Path, retry: bool = False, frames: FrameChoice | str | None = None
+    ) -> Generator[IngestEvent, None, None]:
         """Add files, folders and glob patterns; work goes on as the events are read.
 
         With `retry`, files that failed before are tried again (all of them, without `paths`).
+        `frames` says which pictures of films are looked at: a FrameChoice, "shots", "keyframes" or
+        a step such as "2s". Films that were read another way are then read again; without it new
+        films go by the settings' `frames` and known ones stay as they are.
         Raises InputError where a path does not exist, LibraryLockedError where another process
         goes on writing for longer than the settings' `lock_wait_s`.
         """
         from framekeep.ingest import IngestTimings, ingest
 
         roots = self._roots(paths, retry)
+        per_minute = self._settings.frames_per_minute
+        default = FrameChoice.parse(self._settings.frames, per_minute)
+        asked = FrameChoice.parse(frames, per_minute) if isinstance(frames, str) else frames
         self.timings = IngestTimings()
         with self._writing("add"):
             yield from ingest(
-                roots, self._stores(), limits=self._limits(), retry=retry, timings=self.timings
+                roots,
+                self._stores(),
+                limits=self._limits(),
+                retry=retry,
+                timings=self.timings,
+                frames=asked,
+                default_frames=default,
             )
 
     def _roots(self, paths: Sequence[str | Path], retry: bool) -> list[str]:
@@ -309,9 +325,14 @@ class Library(Searching, Browsing, Objects, Annotating, Datasets):
         loaded = encoder or self.encoder
         return Stores(self._catalog, self._vectors, loaded, self.thumbnails(), self.crop_settings)
 
-    def _limits(self) -> IngestLimits:
-        from framekeep.ingest import IngestLimits
+    def _limits(self) -> Limits:
+        from framekeep.media.limits import Limits
 
-        return IngestLimits(
-            self._settings.max_pixels, self._settings.max_bytes, self._settings.threads
+        settings = self._settings
+        return Limits(
+            max_pixels=settings.max_pixels,
+            max_bytes=settings.max_bytes,
+            threads=settings.threads,
+            max_film_bytes=settings.max_film_bytes,
+            max_film_s=settings.max_film_s,
         )

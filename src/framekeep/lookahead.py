@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -51,47 +49,20 @@ def _outcome(entry: Any) -> Any:
     return entry.result() if isinstance(entry, Future) else entry
 
 
-def in_background(items: Iterator[T], ahead: int) -> Generator[T, None, None]:
-    """The items of an iterator that runs in a thread of its own, at most `ahead` before this one.
+_END: Any = object()
 
-    What it raises is raised here, in its turn. Closing this one stops that one and waits for it.
+
+def in_background(items: Generator[T, None, None], ahead: int) -> Generator[T, None, None]:
+    """What a generator yields, while it runs in a thread of its own, at most `ahead` before.
+
+    What it raises is raised here, in its turn. Closing this one closes that one.
     """
-    waiting: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(ahead)
-    stop = threading.Event()
-
-    def put(item: T | None, error: BaseException | None) -> None:
-        while not stop.is_set():
-            try:
-                waiting.put((item, error), timeout=0.1)
-            except queue.Full:
-                continue
-            return
-
-    def run() -> None:
-        try:
-            for item in items:
-                put(item, None)
-                if stop.is_set():
-                    break
-        except BaseException as exc:  # noqa: BLE001 - it is raised where the items are taken
-            put(None, exc)
-        else:
-            put(None, StopIteration())
-        finally:
-            close = getattr(items, "close", None)
-            if close is not None:
-                close()
-
-    thread = threading.Thread(target=run, name="framekeep-film", daemon=True)
-    thread.start()
+    pool = ThreadPoolExecutor(1, thread_name_prefix="framekeep-ahead")
     try:
-        while True:
-            item, error = waiting.get()
-            if isinstance(error, StopIteration):
-                return
-            if error is not None:
-                raise error
-            yield item  # type: ignore[misc]  # None only comes with an error
+        waiting = deque(pool.submit(next, items, _END) for _ in range(ahead))
+        while (item := waiting.popleft().result()) is not _END:
+            waiting.append(pool.submit(next, items, _END))
+            yield item
     finally:
-        stop.set()
-        thread.join()
+        pool.shutdown(wait=True, cancel_futures=True)
+        items.close()

@@ -24,13 +24,13 @@ from framekeep.object_types import CropSettings, Prompt, Proposal, Segment, obje
 from framekeep.types import Hit, IngestEvent, Problem, RgbImage
 
 if TYPE_CHECKING:
-    from framekeep.ingest import IngestLimits
-    from framekeep.stores import Stores
+    from framekeep.media.limits import Limits
     from framekeep.segmenters.base import Segmenter
     from framekeep.settings import Settings
     from framekeep.store.catalog import Catalog
     from framekeep.store.lock import WriterLock
     from framekeep.store.vectors import VectorStore
+    from framekeep.stores import Stores
     from framekeep.types import EncoderInfo
 
 CROP = "crop"
@@ -68,7 +68,7 @@ class Objects:
 
         def _writing(self, what: str) -> AbstractContextManager[None]: ...
         def _stores(self) -> Stores: ...
-        def _limits(self) -> IngestLimits: ...
+        def _limits(self) -> Limits: ...
 
     @cached_property
     def _kept(self) -> _Kept:
@@ -122,7 +122,7 @@ class Objects:
         stores = self._stores()
         with self._writing("segment"):
             chosen = self._catalog.to_segment(only, loaded.info.id, again=again, retry=retry)
-            matching = self._catalog.count_matching(only)
+            matching = self._catalog.pictures.count_matching(only)
             yield from segment_media(chosen, stores, loaded, self._limits(), matching=matching)
 
     def prompt(
@@ -178,11 +178,11 @@ class Objects:
             if media_id in kept:
                 kept.move_to_end(media_id)
                 return kept[media_id]
-        size_wh = self._catalog.media([media_id])[media_id].size_wh
+        item = self._catalog.media([media_id])[media_id]
         paths = self._catalog.paths([media_id]).get(media_id, [])
         files = self._catalog.files_at(paths)
         known = [files[path] for path in paths if path in files]
-        _, rgb = read_whole(media_id, known, size_wh, self._limits())
+        _, rgb = read_whole(item, known, self._limits())
         rgb = rgb.view()
         rgb.setflags(write=False)
         with self._kept.looking:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 
 from framekeep.encoders.base import Encoder
 from framekeep.errors import MediaError, PrecisionError
-from framekeep.ingest import IngestLimits, Progress
-from framekeep.stores import Stores, encode_carefully
-from framekeep.media.images import read_photo
+from framekeep.ingest import Progress
+from framekeep.media.limits import Limits
+from framekeep.media.pictures import read_picture
 from framekeep.segmenting import encode_objects
 from framekeep.store.catalog import Catalog
 from framekeep.store.repair import replay
+from framekeep.stores import Stores, encode_carefully
 from framekeep.types import (
     EncoderInfo,
     FileRecord,
     IngestEvent,
     IngestKind,
+    MediaItem,
     PrecisionReport,
     RgbImage,
     Vectors,
@@ -28,9 +31,11 @@ from framekeep.types import (
 
 SMALLEST_SAMPLE = 50
 NEIGHBOURS = 10
+Paths = dict[str, list[str]]
+Items = dict[str, MediaItem]
 
 
-def reencode(stores: Stores, limits: IngestLimits) -> Iterator[IngestEvent]:
+def reencode(stores: Stores, limits: Limits) -> Iterator[IngestEvent]:
     """Give every live medium and its objects vectors in the encoder's spaces.
 
     Resumes where it was stopped. A medium that can no longer be read becomes a problem, so that
@@ -48,8 +53,12 @@ def reencode(stores: Stores, limits: IngestLimits) -> Iterator[IngestEvent]:
         ids = [""]
         step = stores.encoder.batch_size * 4
         while ids := catalog.lacking_vectors(space, limit=step, after=ids[-1]):
-            paths = catalog.paths(ids)
-            read = pool.map(lambda i, p=paths: _read_any(stores.encoder, p[i], limits), ids)
+            paths, items = catalog.paths(ids), catalog.media(ids)
+
+            def read_one(i: str, p: Paths = paths, m: Items = items) -> tuple[RgbImage | None, str]:
+                return _read_any(stores.encoder, m[i], p[i], limits)
+
+            read = pool.map(read_one, ids)
             bad = _store(stores, dict(zip(ids, read, strict=True)))
             catalog.record_files(_failures(stores, paths, bad), run_id)
             both = owners.intersection(ids).difference(bad)
@@ -78,36 +87,31 @@ def _store(stores: Stores, results: dict[str, tuple[RgbImage | None, str]]) -> d
 
 
 def _read_any(
-    encoder: Encoder, paths: Sequence[str], limits: IngestLimits
+    encoder: Encoder, item: MediaItem, paths: Sequence[str], limits: Limits
 ) -> tuple[RgbImage | None, str]:
     """The prepared picture from the first file that can be read, or the last file's reason."""
     reason = "No file of this picture is left."
     for path in paths:
         try:
-            photo = read_photo(
-                path,
-                min_side_px=encoder.decode_side_px,
-                max_pixels=limits.max_pixels,
-                max_bytes=limits.max_bytes,
-            )
+            rgb = read_picture(path, item, limits, min_side_px=encoder.decode_side_px)
         except MediaError as exc:
             reason = str(exc)
         else:
-            return encoder.prepare(photo.rgb), ""
+            return encoder.prepare(rgb), ""
     return None, reason
 
 
 def _failures(stores: Stores, paths: dict[str, list[str]], bad: dict[str, str]) -> list[FileRecord]:
     known = stores.catalog.files_at([path for i in bad for path in paths[i]])
     return [
-        FileRecord(path, known[path].bytes, known[path].mtime_ns, "failed", reason, media_id)
+        replace(known[path], state="failed", reason=reason)
         for media_id, reason in bad.items()
         for path in paths[media_id]
     ]
 
 
 def check_precision(
-    stores: Stores, candidate: Encoder, limits: IngestLimits, sample: int = 200
+    stores: Stores, candidate: Encoder, limits: Limits, sample: int = 200
 ) -> PrecisionReport:
     """Compare `candidate` with the fp32 encoder in `stores` on a sample of the library's photos.
 
@@ -117,8 +121,9 @@ def check_precision(
     catalog = stores.catalog
     ids = catalog.sample_ids(stores.space, sample, seed=0)
     pictures = []
+    items = catalog.media(ids)
     for media_id, paths in catalog.paths(ids).items():
-        image, _ = _read_any(candidate, paths, limits)
+        image, _ = _read_any(candidate, items[media_id], paths, limits)
         if image is not None:
             pictures.append((media_id, image))
     if len(pictures) < SMALLEST_SAMPLE:

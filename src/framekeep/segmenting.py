@@ -15,15 +15,16 @@ import numpy as np
 from framekeep.cropping import Cropper
 from framekeep.errors import InputError, MediaError, StoreError, WeightsError
 from framekeep.geometry import decode_mask, proposal
-from framekeep.ingest import IngestLimits, Progress
-from framekeep.stores import Stores, encode_carefully
+from framekeep.ingest import Progress
 from framekeep.lookahead import batched, in_threads
-from framekeep.media.images import read_photo
+from framekeep.media.limits import Limits
+from framekeep.media.pictures import read_picture
 from framekeep.media.scan import still_holds
 from framekeep.object_types import Proposal, Segment
 from framekeep.segmenters.base import Segmenter
 from framekeep.store.repair import replay
-from framekeep.types import FileRecord, IngestEvent, IngestKind, RgbImage
+from framekeep.stores import Stores, encode_carefully
+from framekeep.types import FileRecord, IngestEvent, IngestKind, MediaItem, RgbImage
 
 LOOKUP_BATCH = 256
 # Pictures decoded before their turn; larger ones than this are decoded one at a time.
@@ -40,9 +41,8 @@ FULL_SIZE = 2**31
 class _Medium:
     """A medium to read: the ledger's rows of its files, and its size."""
 
-    media_id: str
+    item: MediaItem
     files: tuple[FileRecord, ...]
-    size_wh: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def segment_media(
     media_ids: Sequence[str],
     stores: Stores,
     segmenter: Segmenter,
-    limits: IngestLimits | None = None,
+    limits: Limits | None = None,
     *,
     matching: int | None = None,
 ) -> Iterator[IngestEvent]:
@@ -88,7 +88,7 @@ def segment_media(
     progress.counts = replace(progress.counts, unchanged=unchanged)
     yield progress.event("scanning")
     yield from encode_objects(owners, stores, limits, progress)
-    yield from _Segmenting(stores, segmenter, limits or IngestLimits(), progress).run(media_ids)
+    yield from _Segmenting(stores, segmenter, limits or Limits(), progress).run(media_ids)
     stale = objects.stale(space)
     if stale:
         stores.vectors.delete(space, stale)
@@ -100,7 +100,7 @@ def segment_media(
 def encode_objects(
     owners: Sequence[str],
     stores: Stores,
-    limits: IngestLimits | None,
+    limits: Limits | None,
     progress: Progress,
 ) -> Iterator[IngestEvent]:
     """Give the objects of these media the vectors that they lack in the present object space.
@@ -108,7 +108,7 @@ def encode_objects(
     One event for each medium; one that cannot be read is told as failed, and tried again by the
     next run. The space is there already, and the caller holds the writer's lock.
     """
-    yield from _Encoding(stores, limits or IngestLimits(), progress).run(owners)
+    yield from _Encoding(stores, limits or Limits(), progress).run(owners)
 
 
 class ObjectWriter:
@@ -166,7 +166,7 @@ class ObjectWriter:
 class _Encoding:
     """Reads media and gives their objects vectors, telling each medium's end."""
 
-    def __init__(self, stores: Stores, limits: IngestLimits, progress: Progress) -> None:
+    def __init__(self, stores: Stores, limits: Limits, progress: Progress) -> None:
         self.stores = stores
         self.catalog = stores.catalog
         self.limits = limits
@@ -201,18 +201,18 @@ class _Encoding:
             for media_id in ids:
                 if media_id in media:
                     known = tuple(files[path] for path in paths.get(media_id, ()) if path in files)
-                    medium = _Medium(media_id, known, media[media_id].size_wh)
-                    width, height = medium.size_wh
+                    medium = _Medium(media[media_id], known)
+                    width, height = medium.item.size_wh
                     yield _Large(medium) if width * height > LARGE_PX else medium
 
     def _read(self, medium: _Medium) -> _Picture:
         """Decode one medium at full size; runs in a thread and never raises for a bad file."""
         try:
-            path, rgb = read_whole(medium.media_id, medium.files, medium.size_wh, self.limits)
+            path, rgb = read_whole(medium.item, medium.files, self.limits)
         except MediaError as exc:
             first = medium.files[0].path if medium.files else ""
-            return _Picture(medium.media_id, first, reason=str(exc))
-        return _Picture(medium.media_id, path, rgb)
+            return _Picture(medium.item.media_id, first, reason=str(exc))
+        return _Picture(medium.item.media_id, path, rgb)
 
     def _take(self, picture: _Picture) -> _Picture:
         """Work on one picture; gives how it ended, without its pixels."""
@@ -238,7 +238,7 @@ class _Segmenting(_Encoding):
     """Finds the objects first."""
 
     def __init__(
-        self, stores: Stores, segmenter: Segmenter, limits: IngestLimits, progress: Progress
+        self, stores: Stores, segmenter: Segmenter, limits: Limits, progress: Progress
     ) -> None:
         super().__init__(stores, limits, progress)
         self.segmenter = segmenter
@@ -287,10 +287,7 @@ def _in_words(exc: Exception) -> str:
 
 
 def read_whole(
-    media_id: str,
-    files: Sequence[FileRecord],
-    size_wh: tuple[int, int],
-    limits: IngestLimits,
+    item: MediaItem, files: Sequence[FileRecord], limits: Limits
 ) -> tuple[str, RgbImage]:
     """A medium's picture upright at its full size, from the first of its files that holds it.
 
@@ -300,18 +297,13 @@ def read_whole(
     fault = MediaError("No file of this picture is left.")
     for file in files:
         try:
-            if not still_holds(file, media_id):
+            if not still_holds(file, item.moment.film_id if item.moment else item.media_id):
                 raise MediaError(f"{file.path} has changed since it was added: add it again.")
-            photo = read_photo(
-                file.path,
-                min_side_px=FULL_SIZE,
-                max_pixels=limits.max_pixels,
-                max_bytes=limits.max_bytes,
-            )
+            rgb = read_picture(file.path, item, limits, min_side_px=FULL_SIZE)
         except MediaError as exc:
             fault = exc
         else:
-            return file.path, _at_size(photo.rgb, size_wh)
+            return file.path, _at_size(rgb, item.size_wh)
     raise fault
 
 

@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from framekeep.errors import InputError
+from framekeep.film_types import FrameChoice
 
 Engine = Literal["auto", "torch", "onnx"]
 Precision = Literal["fp32", "bf16", "int8"]
@@ -55,11 +56,22 @@ class Settings(BaseSettings):
     offline: bool = False
     max_pixels: int = Field(default=250_000_000, gt=0)
     max_bytes: int = Field(default=1_000_000_000, gt=0)
+    max_film_bytes: int = Field(default=200_000_000_000, gt=0)
+    max_film_s: float = Field(default=86_400.0, gt=0)
+    frames: str = "shots"
+    frames_per_minute: int = Field(default=120, ge=1, le=3000)
     threads: int = Field(default_factory=lambda: max(1, min(8, os.cpu_count() or 1)), gt=0)
     lock_wait_s: float = Field(default=10.0, ge=0)
     thumbnails_max_bytes: int = Field(default=4_000_000_000, gt=0)
     app_roots: Annotated[tuple[Path, ...], NoDecode] = Field(default_factory=lambda: (Path.home(),))
     connect_timeout_s: float = Field(default=4.0, gt=0, le=10)
+
+    @field_validator("frames")
+    @classmethod
+    def _check_frames(cls, value: str) -> str:
+        """Which pictures of films are looked at: shots, keyframes or a step such as 2s."""
+        FrameChoice.parse(value)
+        return value
 
     @field_validator("app_roots", mode="before")
     @classmethod

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from framekeep.store.database import Database, pages
 from framekeep.film_types import Moment, VideoFacts
+from framekeep.store.database import Database, pages
 from framekeep.store.tables import FOUND, LIVE, files, media
 from framekeep.types import MediaItem
 

@@ -107,7 +107,8 @@ class QueuePart:
 
         def newest(*conditions: sa.ColumnElement[bool]) -> str | None:
             found = [connection.execute(each.where(*conditions)).first() for each in queries]
-            return max((tuple(row) for row in found if row), default=(None, None))[1]
+            some_id: str | None = max((tuple(row) for row in found if row), default=(None, None))[1]
+            return some_id
 
         with self._db.read() as connection:
             former = sa.select(media.c.sort_at).where(media.c.media_id == after)

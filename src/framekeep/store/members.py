@@ -28,7 +28,8 @@ class Members:
     """Where one kind of member stands in the database.
 
     `rows` joins its table to what its filters speak of, `live` holds for those that can be found,
-    `states` are those of the media that hold them, and `cut_short` selects the ids of a space that the index may hold by no fault of the ledger.
+    `states` are those of the media that hold them, and `cut_short` selects the ids of a space that
+    the index may hold by no fault of the ledger.
     """
 
     of: Literal["media", "pictures", "objects"]

@@ -175,8 +175,10 @@ _FRAMES = media.alias("frames")
 def _some_frame(*conditions: Condition) -> Condition:
     """Films with a frame on which there is an object such as this."""
     joined = sa.join(_FRAMES, segments, segments.c.media_id == _FRAMES.c.media_id)
-    found = sa.select(_FRAMES.c.film_id).select_from(joined).where(
-        _FRAMES.c.film_id.is_not(None), *conditions
+    found = (
+        sa.select(_FRAMES.c.film_id)
+        .select_from(joined)
+        .where(_FRAMES.c.film_id.is_not(None), *conditions)
     )
     return media.c.media_id.in_(found)
 

@@ -27,6 +27,4 @@ def upgrade() -> None:
     for name in ("time_s", "shot_start_s", "shot_end_s"):
         op.add_column("media", sa.Column(name, sa.Float(), nullable=True))
     op.create_index(op.f("ix_media_film_id_time_s"), "media", ["film_id", "time_s"], unique=False)
-    op.create_index(
-        op.f("ix_media_kind_duration_s"), "media", ["kind", "duration_s"], unique=False
-    )
+    op.create_index(op.f("ix_media_kind_duration_s"), "media", ["kind", "duration_s"], unique=False)

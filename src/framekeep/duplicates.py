@@ -86,7 +86,12 @@ def semantic(
     catalog: Catalog, vectors: VectorStore, space: str, cosine: float | None = None
 ) -> list[DuplicateGroup]:
     """Media whose vectors are at least so similar: bursts, retakes, edits."""
-    return _best_first("semantic", catalog, _alike(catalog, vectors, space, cosine))
+    groups = _alike(catalog, vectors, space, cosine)
+    if catalog.has_films():
+        # The frames of one film are always alike: only photos are duplicates of each other.
+        kept = catalog.live_ids([some_id for group in groups for some_id in group])
+        groups = [[some_id for some_id in group if some_id in kept] for group in groups]
+    return _best_first("semantic", catalog, [group for group in groups if len(group) > 1])
 
 
 def alike_among(

@@ -111,11 +111,13 @@ class Searcher:
     def similar(self, some_id: str, limit: int, where: str | None = None) -> list[Hit]:
         """What is nearest to a member, a medium or an object, without itself.
 
-        Raises NotFoundError.
+        Without a frame's own shot, and without a film's own frames. Raises NotFoundError.
         """
         vector = self._stored(self._of, some_id)
-        found = self.ranked(vector, where, limit + 1)
-        return self.hits([pair for pair in found if pair[0] != some_id][:limit])
+        own = {some_id} if self._of == "objects" else self._catalog.same_moment(some_id)
+        # Of a shot only the best frame is ranked; any of them may be this one's.
+        found = self.ranked(vector, where, limit + len(own))
+        return self.hits([pair for pair in found if pair[0] not in own][:limit])
 
     def count(self, where: str | None) -> int:
         """How many media or objects match a filter."""
@@ -145,6 +147,10 @@ class Searcher:
     def _stored(self, of: str, some_id: str) -> Vectors:
         part = self._catalog if of == "media" else self._catalog.objects
         _, rows = part.get_vectors(self._spaces[of], [some_id])
+        if not len(rows) and of == "media":
+            # A film has no vector of its own: it is like the mean of its frames.
+            _, rows = part.get_vectors(self._spaces[of], self._catalog.frame_ids(some_id))
+            rows = unit_mean(rows) if len(rows) else rows
         if not len(rows):
             what = "medium" if of == "media" else "object"
             raise NotFoundError(f"There is no {what} {some_id} with a vector in this library.")
@@ -305,6 +311,13 @@ def search_both(media: Searcher, objects: Searcher, query: Query) -> list[Hit]:
         for hit in looker.hits([pair for of, pair in page if of is looker])
     }
     return [hits[some_id] for _, (some_id, _) in page if some_id in hits]
+
+
+def unit_mean(rows: Vectors) -> Vectors:
+    """The mean of rows (N, dim) as one row (1, dim) of unit length."""
+    mean = rows.mean(axis=0, keepdims=True)
+    scaled: Vectors = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
+    return scaled
 
 
 def _filter(where: str | None) -> Filter | None:

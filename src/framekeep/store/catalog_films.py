@@ -80,6 +80,18 @@ class FilmsPart:
         with self._db.read() as connection:
             return connection.scalar(query)
 
+    def same_moment(self, media_id: str) -> set[str]:
+        """A photo by itself, a frame with the others of its shot, a film with its frames."""
+        here = media.alias("here")
+        beside = sa.select(media.c.media_id).where(
+            here.c.media_id == media_id,
+            media.c.film_id == here.c.film_id,
+            media.c.shot_start_s == here.c.shot_start_s,
+        )
+        within = sa.select(media.c.media_id).where(media.c.film_id == media_id)
+        with self._db.read() as connection:
+            return {media_id, *connection.scalars(sa.union(beside, within))}
+
     def has_films(self) -> bool:
         """Whether there is a frame of any film."""
         query = sa.select(sa.exists().where(media.c.kind == "frame"))

@@ -186,7 +186,10 @@ class CutFinder(Generic[T]):
             return seen.change > _APART
         if self._is_cut(index) or self._ends_black(index):
             return True
-        if not seen.fade:
+        if not seen.fade or any(
+            self._seen[i].likeness.is_black for i in self._run(index, 2 * _HALF_S)
+        ):
+            # Fades to and from black look like dissolves, too; they count once.
             return False
         near = [self._seen[i] for i in self._run(index, _HALF_S)]
         best = max(near, key=lambda other: other.fade)

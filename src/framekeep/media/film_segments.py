@@ -10,6 +10,7 @@ set the second one early, as it does at a cut.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,6 +30,7 @@ _MOST_BYTES, _MOST_PACKETS = 48_000_000, 1500
 _GROWN, _SHRUNK, _OF_KEY = 2.2, 0.2, 0.04
 _MARGIN_S = 0.75
 _FEW = 20
+_SETTLING = 6
 _KEYS_DIFFER = 0.2
 _GAUGE_PACKETS = 3000
 _POOR_S = 1.5
@@ -163,7 +165,7 @@ class _Watch:
         if after is None or after.key_likeness is None:
             return until_s
         count = len(here.packets)
-        early = count < 0.97 * self._usual_packets and count > _FEW
+        early = abs(count - self._usual_packets) > 1 and count > _FEW
         if not early and difference(here.key_likeness, after.key_likeness) > _KEYS_DIFFER:
             return float("inf")
         return until_s
@@ -183,22 +185,24 @@ class _Watch:
         keys = [s.packets[0].size for s in (before, here, after) if s is not None]
         grown = (tops > _GROWN * usual) & (tops > _OF_KEY * max(keys))
         shrunk = (tops < _SHRUNK * usual) & (usual > _OF_KEY * max(keys))
-        busy = np.flatnonzero(grown | shrunk)
+        # The first after a key picture are large where the encoder makes up for it.
+        busy = np.flatnonzero((grown | shrunk)[_SETTLING:]) + _SETTLING
         return float(times_s[busy[-1]]) + _MARGIN_S if len(busy) else -1.0
 
 
 def _usual_segment(film: AvFilm) -> int:
-    """The most packets between two key pictures near the film's start: what the encoder was set
-    to; fewer mean that it set a key picture early.
+    """The most packets between two key pictures near the film's start, if it is met twice: then
+    it is what the encoder was set to, and fewer mean that it set a key picture early.
     """
-    most = count = 0
-    for number, packet in enumerate(film.packets()):
-        if packet.is_keyframe or number >= _GAUGE_PACKETS:
-            most, count = max(most, count), 0
-        if number >= _GAUGE_PACKETS:
-            break
-        count += 1
-    return most
+    counts = [0]
+    for packet in itertools.islice(film.packets(), _GAUGE_PACKETS):
+        if packet.is_keyframe:
+            counts.append(0)
+        counts[-1] += 1
+    # What follows the last key picture may be cut short by where this ends.
+    full = counts[1:-1]
+    most = max(full, default=0)
+    return most if sum(count >= most - 1 for count in full) > 1 else 0
 
 
 def _segments(film: AvFilm, from_s: float) -> Iterator[_Segment]:

@@ -1,4 +1,4 @@
-"""Films through adding: frames stored as they come, taken up after a kill, read again when asked."""
+"""Films through adding: stored as they come, taken up after a kill, read again when asked."""
 
 from __future__ import annotations
 
@@ -266,7 +266,7 @@ def test_a_kill_in_the_middle_of_a_film_loses_no_frame(tmp_path):
     process = adding(tmp_path / "library", film.path)
     assert process.stdout is not None
     for line in process.stdout:
-        encoded, read_to_s = line.split()
+        encoded, _ = line.split()
         if int(encoded) >= 12:
             break
     process.send_signal(signal.SIGKILL)

@@ -23,13 +23,3 @@ def film_kind(path: Path, max_bytes: int) -> str:
     if kind not in ("video", "gif", "webp"):
         raise UnsupportedMediaError(f"This is not a film, it seems to be {kind or 'unknown'}.")
     return kind
-
-
-def media_kind(path, max_bytes, max_film_bytes):
-    from framekeep.media.images import picture_kind
-
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-    if sniff(head) == "video":
-        return "video", "video"
-    return "photo", picture_kind(path, max_bytes)

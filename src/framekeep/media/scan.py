@@ -67,9 +67,7 @@ def resolve_roots(
     return list(dict.fromkeys(roots))
 
 
-def scan(
-    roots: Sequence[str | Path], *, max_bytes: int = 1_000_000_000, max_film_bytes=0
-) -> Iterator[FoundFile]:
+def scan(roots: Sequence[str | Path], *, max_bytes: int = 1_000_000_000) -> Iterator[FoundFile]:
     """Walk the roots and tell every file once, in order.
 
     Inside folders, names that begin with a dot and what operating systems leave behind are

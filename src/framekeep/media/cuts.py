@@ -51,9 +51,9 @@ class Likeness:
     def is_black(self) -> bool:
         """Whether nothing can be seen in it."""
         # Black is 16 of 255 in limited range.
-        return float(self.small[0].mean()) < _BLACK + 16 / 255 and float(
-            self.small[0].std()
-        ) < _FLAT
+        return (
+            float(self.small[0].mean()) < _BLACK + 16 / 255 and float(self.small[0].std()) < _FLAT
+        )
 
 
 def likeness(frame: av.VideoFrame) -> Likeness:
@@ -73,7 +73,7 @@ def _shrunk(plane: NDArray[np.uint8]) -> NDArray[np.float32]:
     ys = (np.arange(4 * SIDE_WH[1]) * 2 + 1) * height // (8 * SIDE_WH[1])
     xs = (np.arange(4 * SIDE_WH[0]) * 2 + 1) * width // (8 * SIDE_WH[0])
     values = plane[ys[:, None], xs].reshape(SIDE_WH[1], 4, SIDE_WH[0], 4)
-    return values.mean((1, 3), dtype=np.float32) / 255
+    return np.asarray(values.mean((1, 3), dtype=np.float32) / 255)
 
 
 def _spread(small: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -195,8 +195,10 @@ class CutFinder(Generic[T]):
             return False
         near = [self._seen[i] for i in self._run(index, _HALF_S)]
         best = max(near, key=lambda other: other.fade)
-        return best is seen and self._is_alone(index) and not any(
-            self._is_cut(i) for i in self._run(index, _AROUND_S) if i and i != index
+        return (
+            best is seen
+            and self._is_alone(index)
+            and not any(self._is_cut(i) for i in self._run(index, _AROUND_S) if i and i != index)
         )
 
     def _is_alone(self, index: int) -> bool:

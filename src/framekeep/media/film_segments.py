@@ -9,9 +9,8 @@ set the second one early, as it does at a cut.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -94,8 +93,7 @@ class _Watch:
             total += 1
             bad += segment.key is None
             if here is not None:
-                result = yield from self._look(before, here, segment, whole)
-                whole = result
+                whole = yield from self._look(before, here, segment, whole)
             before, here = here, segment
         if here is None:
             raise MediaError("No picture of the film can be decoded: it is damaged.")
@@ -120,15 +118,14 @@ class _Watch:
         for segment in _segments(self._film, from_s):
             packet = segment.packets[0]
             if packet.is_keyframe:
-                frames = _decode_all(self._film, [packet])
-                for frame in frames:
-                    segment.key = self._film.picture(frame)
-                    segment.key_likeness = likeness(frame)
+                segment.key = self._film.key_picture(packet)
+                if segment.key is not None:
+                    segment.key_likeness = likeness(segment.key.frame)
             yield segment
 
     def _look(
         self, before: _Segment | None, here: _Segment, after: _Segment | None, joined: bool
-    ) -> Iterator[Seen[Any]]:
+    ) -> Generator[Seen[Any], None, bool]:
         """Look at one segment; the value is whether it was decoded up to its end."""
         until_s = self._worth_until(before, here, after)
         kept = None
@@ -145,7 +142,7 @@ class _Watch:
             count = max(i for i, t in enumerate(here.times_s) if t <= until_s) + 1
             packets = packets[:count]
         last_s = -1.0
-        for frame in _decode_lazily(self._film, packets):
+        for frame in self._film.decode_alone(packets):
             picture = self._film.picture(frame)
             if picture.time_s < here.start_s or picture.time_s <= last_s:
                 continue
@@ -173,9 +170,7 @@ class _Watch:
             return float("inf")
         return until_s
 
-    def _busy_until(
-        self, before: _Segment | None, here: _Segment, after: _Segment | None
-    ) -> float:
+    def _busy_until(self, before: _Segment | None, here: _Segment, after: _Segment | None) -> float:
         order = np.argsort(here.times_s[1:])
         sizes = np.array([packet.size for packet in here.packets[1:]], float)[order]
         times_s = np.array(here.times_s[1:])[order]
@@ -233,16 +228,3 @@ def _segments(film: AvFilm, from_s: float) -> Iterator[_Segment]:
         held += packet.size
     if segment is not None:
         yield segment
-
-
-def _decode_all(film: AvFilm, packets: list[av.Packet[Any]]) -> list[av.VideoFrame]:
-    return list(_decode_lazily(film, packets))
-
-
-def _decode_lazily(film: AvFilm, packets: list[av.Packet[Any]]) -> Iterator[av.VideoFrame]:
-    """The pictures of packets that begin with a key picture; damaged ones are passed over."""
-    context = film.stream.codec_context
-    context.flush_buffers()
-    yield from film._decoded(iter(packets))
-    with contextlib.suppress(ValueError):
-        context.flush_buffers()

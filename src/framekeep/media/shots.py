@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -136,9 +136,7 @@ class _Shots:
         window_start_s = self._start_s // self._window_s * self._window_s
         shot: _Open | None = None
         end_s = 0.0
-        for seen in watched(
-            self._film, self._candidate, _is_poor, window_start_s - 2 * CONTEXT_S
-        ):
+        for seen in watched(self._film, self._candidate, _is_poor, window_start_s - 2 * CONTEXT_S):
             end_s = seen.time_s
             for decided in finder.feed(seen):
                 shot = yield from self._take(shot, decided)
@@ -159,7 +157,9 @@ class _Shots:
         self._last_candidate_s = cell
         return pick(picture, self._min_side_px)
 
-    def _take(self, shot: _Open | None, seen: Seen[PickedFrame | None]) -> Iterator[FilmStep]:
+    def _take(
+        self, shot: _Open | None, seen: Seen[PickedFrame | None]
+    ) -> Generator[FilmStep, None, _Open | None]:
         """One decided picture; the value is the shot that is open after it."""
         at_start = abs(seen.time_s - self._start_s) <= TICK_S
         if seen.begins or seen.time_s == 0.0:
@@ -219,9 +219,7 @@ def _worth(frame: PickedFrame) -> float:
 
 
 def _is_poor(frame: PickedFrame | None) -> bool:
-    return frame is not None and (
-        not _DIM < frame.brightness < 0.95 or frame.sharpness < _SOFT
-    )
+    return frame is not None and (not _DIM < frame.brightness < 0.95 or frame.sharpness < _SOFT)
 
 
 def _same(one: PickedFrame, other: PickedFrame) -> bool:

@@ -72,9 +72,7 @@ class Cursor:
 
     def at(self, time_s: float) -> Picture:
         """The picture shown at a time, which is not before that of the last call."""
-        if self._shown is None or (
-            self._next is not None and self._next.time_s + _NEAR_S < time_s
-        ):
+        if self._shown is None or (self._next is not None and self._next.time_s + _NEAR_S < time_s):
             self._rest = self._film.pictures(max(0.0, time_s))
             self._shown, self._next = next(self._rest, None), next(self._rest, None)
         while self._next is not None and self._next.time_s <= time_s + TICK_S:

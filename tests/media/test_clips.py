@@ -75,7 +75,7 @@ def test_what_a_format_cannot_hold_is_encoded(tmp_path: Path, film: MadeFilm) ->
 def test_a_clip_from_the_very_start_to_beyond_the_end(tmp_path: Path, film: MadeFilm) -> None:
     info = cut_clip(film.path, 0.0, 99.0, tmp_path / "clip.mp4")
     assert info.copied
-    assert (info.start_s, info.end_s) == (0.0, pytest.approx(6.0, abs=0.05))
+    assert (info.start_s, info.end_s) == (0.0, pytest.approx(film.shots_s[-1][1], abs=0.05))
     assert psnr(frame_at(info.path, 0, LIMITS), frame_at(film.path, 0, LIMITS)) > 60
 
 
@@ -88,7 +88,7 @@ def test_clips_that_cannot_be(tmp_path: Path, film: MadeFilm) -> None:
     for start_s, end_s in ((-1.0, 1.0), (1.0, 1.0), (2.0, 1.0), (60.0, 61.0)):
         with pytest.raises(InputError, match="does not lie"):
             cut_clip(film.path, start_s, end_s, tmp_path / "clip.mp4")
-    with pytest.raises(InputError, match="not clip.txt"):
+    with pytest.raises(InputError, match=r"not clip\.txt"):
         cut_clip(film.path, 0, 1, tmp_path / "clip.txt")
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(film.path.read_bytes()[:3000])

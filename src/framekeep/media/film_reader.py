@@ -297,7 +297,8 @@ class AvFilm:
 
     def picture(self, frame: av.VideoFrame) -> Picture:
         """A decoded picture with its time."""
-        assert self.upright is not None
+        if self.upright is None:
+            self.upright = Upright.of(frame, self.stream)
         return Picture(self.time_of(frame), frame, self.upright)
 
     def decode_alone(self, packets: Iterable[av.Packet[Any]]) -> Iterator[av.VideoFrame]:

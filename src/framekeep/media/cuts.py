@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,7 +34,7 @@ _FADE, _FADE_RESIDUAL, _FADE_ALONE, _FADE_UNKNOWN = 0.2, 0.4, 1.6, 0.3
 _BLACK, _FLAT = 0.06, 0.03
 _LONG_BLACK_S = 1.0
 _BINS = (16, 12, 12)
-_PLANES = frozenset(
+PLANES = frozenset(
     ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "yuv440p", "yuvj440p")
 )
 
@@ -58,7 +59,7 @@ class Likeness:
 
 def likeness(frame: av.VideoFrame) -> Likeness:
     """The likeness of a decoded picture, taken from its planes without converting it."""
-    if frame.format.name not in _PLANES or min(frame.width, frame.height) < 2 * 4 * SIDE_WH[1]:
+    if frame.format.name not in PLANES or min(frame.width, frame.height) < 2 * 4 * SIDE_WH[1]:
         frame = frame.reformat(8 * SIDE_WH[0], 8 * SIDE_WH[1], "yuv444p")
     small = np.empty((3, SIDE_WH[1], SIDE_WH[0]), np.float32)
     for index, plane in enumerate(frame.planes):
@@ -72,14 +73,15 @@ def _shrunk(plane: NDArray[np.uint8]) -> NDArray[np.float32]:
     height, width = plane.shape
     ys = (np.arange(4 * SIDE_WH[1]) * 2 + 1) * height // (8 * SIDE_WH[1])
     xs = (np.arange(4 * SIDE_WH[0]) * 2 + 1) * width // (8 * SIDE_WH[0])
-    values = plane[ys[:, None], xs].reshape(SIDE_WH[1], 4, SIDE_WH[0], 4)
-    return np.asarray(values.mean((1, 3), dtype=np.float32) / 255)
+    values = plane[ys[:, None], xs].astype(np.float32)
+    return np.asarray(cv2.resize(values, SIDE_WH, interpolation=cv2.INTER_AREA) * (1 / 255))
 
 
 def _spread(small: NDArray[np.float32]) -> NDArray[np.float32]:
     parts = []
     for plane, bins, low, high in zip(small, _BINS, (0, 0.2, 0.2), (1, 0.8, 0.8), strict=True):
-        cells = ((plane - low) * (bins / (high - low))).astype(np.int32).clip(0, bins - 1)
+        cells = ((plane - low) * (bins / (high - low))).astype(np.int32)
+        cells = np.minimum(np.maximum(cells, 0), bins - 1)
         counts = np.bincount(cells.ravel(), minlength=bins).astype(np.float32)
         padded = np.concatenate([counts[:1], counts, counts[-1:]])
         blurred = padded[:-2] + 2 * padded[1:-1] + padded[2:]

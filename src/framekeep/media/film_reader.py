@@ -157,6 +157,7 @@ class AvFilm:
             self.stream.thread_type = "AUTO"
 
     def _learn(self) -> None:
+        self._time_base = self.stream.time_base
         self.upright: Upright | None = None
         self._start_pts = 0
         film_facts.check_size(self.stream, self.limits.max_pixels)
@@ -233,7 +234,9 @@ class AvFilm:
         ticks = shown.pts if shown.pts is not None else shown.dts
         if ticks is None:
             return 0.0
-        return round(float((ticks - self._start_pts) * self.stream.time_base), 6)
+        base = self._time_base
+        seconds: float = (ticks - self._start_pts) * base.numerator / base.denominator
+        return round(seconds, 6)
 
     def rewind(self) -> None:
         """Open the file anew: not every format can be sought in."""

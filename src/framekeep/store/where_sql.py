@@ -13,10 +13,10 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from framekeep.filters import And, Compare, Filter, Not, Or, Period, number, period
+from framekeep.store.column_types import PathText
 from framekeep.store.tables import (
     LIVE,
     REJECTED,
-    PathText,
     annotation_table,
     classes,
     files,

@@ -268,6 +268,13 @@ class AvFilm:
         assert self.upright is not None
         return Picture(self.time_of(frame), frame, self.upright)
 
+    def key_picture(self, packet: av.Packet[Any]) -> Picture | None:
+        """The picture of a packet that needs no other; None where it is damaged."""
+        self.stream.codec_context.flush_buffers()
+        frames = list(self._decoded(iter([packet])))
+        self.stream.codec_context.flush_buffers()
+        return self.picture(frames[0]) if frames else None
+
     def pictures(self, from_s: float = 0.0) -> Iterator[Picture]:
         """Pictures in order, from the one that is shown at `from_s` on. Raises MediaError."""
         with self.reasons():

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SIDE_WH = (32, 18)
-CONTEXT_S = 2.5
+CONTEXT_S = 3.0
 """Whether a picture begins a shot depends on no picture farther from it than this."""
 
 _HALF_S = 0.6
 _AROUND_S = 0.3
-_LOOK_S = 2 * _HALF_S + 0.1
+_LOOK_S = 3 * _HALF_S + 0.1
 _CUT, _AGAINST_AROUND = 0.18, 2.0
 _APART = 0.2
-_FADE, _FADE_RESIDUAL = 0.2, 0.4
+_FADE, _FADE_RESIDUAL, _FADE_ALONE = 0.2, 0.4, 1.6
 _BLACK, _FLAT = 0.06, 0.03
 _LONG_BLACK_S = 1.0
 _BINS = (16, 12, 12)
@@ -108,6 +108,7 @@ class Seen(Generic[T]):
     after_gap: bool = False
     change: float = 0.0
     fade: float = 0.0
+    apart: float | None = None
     begins: bool = False
     fading: bool = False
 
@@ -133,7 +134,7 @@ class CutFinder(Generic[T]):
 
     def _decided(self, before_s: float) -> Iterator[Seen[T]]:
         while self._faded < len(self._seen) and self._seen[self._faded].time_s <= (
-            before_s + _HALF_S + 0.05
+            before_s + 2 * _HALF_S + 0.05
         ):
             self._seen[self._faded].fade = self._fade(self._faded)
             self._faded += 1
@@ -175,6 +176,7 @@ class CutFinder(Generic[T]):
         between = float(np.abs(middle.likeness.small - (first + last) / 2).mean())
         residual = between / (float(np.abs(first - last).mean()) + 1e-3)
         apart = difference(one.likeness, other.likeness)
+        middle.apart = apart
         middle.fading = apart > _FADE and residual < _FADE_RESIDUAL
         return apart * (1 - residual) if middle.fading else 0.0
 
@@ -193,9 +195,17 @@ class CutFinder(Generic[T]):
             return False
         near = [self._seen[i] for i in self._run(index, _HALF_S)]
         best = max(near, key=lambda other: other.fade)
-        return best is seen and not any(
+        return best is seen and self._is_alone(index) and not any(
             self._is_cut(i) for i in self._run(index, _AROUND_S) if i and i != index
         )
+
+    def _is_alone(self, index: int) -> bool:
+        """Whether less changes before or after a slow change: a camera that moves goes on."""
+        run = self._run(index, 2 * _HALF_S)
+        apart = self._seen[index].apart or 0.0
+        sides = [self._seen[i].apart for i in (run.start, run.stop - 1)]
+        known = [side for side in sides if side is not None]
+        return not known or apart > _FADE_ALONE * min(known)
 
     def _is_cut(self, index: int) -> bool:
         seen = self._seen[index]

@@ -31,7 +31,8 @@ _GROWN, _SHRUNK, _OF_KEY = 2.2, 0.2, 0.04
 _MARGIN_S = 0.75
 _FEW = 20
 _SETTLING = 6
-_KEYS_DIFFER = 0.2
+_KEYS_DIFFER, _NEAR_KEYS_DIFFER = 0.2, 0.11
+_NEAR_KEYS_S = 1.05
 _GAUGE_PACKETS = 3000
 _POOR_S = 1.5
 
@@ -166,7 +167,9 @@ class _Watch:
             return until_s
         count = len(here.packets)
         early = abs(count - self._usual_packets) > 1 and count > _FEW
-        if not early and difference(here.key_likeness, after.key_likeness) > _KEYS_DIFFER:
+        near = after.start_s - here.start_s <= _NEAR_KEYS_S
+        least = _NEAR_KEYS_DIFFER if near else _KEYS_DIFFER
+        if not early and difference(here.key_likeness, after.key_likeness) > least:
             return float("inf")
         return until_s
 
@@ -186,7 +189,9 @@ class _Watch:
         grown = (tops > _GROWN * usual) & (tops > _OF_KEY * max(keys))
         shrunk = (tops < _SHRUNK * usual) & (usual > _OF_KEY * max(keys))
         # The first after a key picture are large where the encoder makes up for it.
-        busy = np.flatnonzero((grown | shrunk)[_SETTLING:]) + _SETTLING
+        grown[:_SETTLING] &= sizes[:_SETTLING] > max(6 * usual, 0.12 * here.packets[0].size)
+        shrunk[:_SETTLING] = False
+        busy = np.flatnonzero(grown | shrunk)
         return float(times_s[busy[-1]]) + _MARGIN_S if len(busy) else -1.0
 
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from framekeep.cli.common import console
 from framekeep.cli.main import app
 from framekeep.errors import InputError
 from framekeep.library import Library
@@ -123,7 +124,7 @@ def test_what_was_drawn_stays_when_other_frames_are_chosen(library, film):
 
 
 def test_the_command_lists_the_objects_of_a_film_by_time(film, tmp_path, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console, "width", 200)
 
     def run(*args: object) -> str:
         result = CliRunner().invoke(app, [*map(str, args), "--library", str(tmp_path / "lib")])

@@ -225,9 +225,7 @@ def _sound_rate(film: AvFilm) -> int:
     return rate if rate in (32000, 44100, 48000) else 48000
 
 
-def _encode_sound(
-    film: AvFilm, span_s: tuple[float, float], container: Any, output: Any
-) -> None:
+def _encode_sound(film: AvFilm, span_s: tuple[float, float], container: Any, output: Any) -> None:
     import av
 
     source = film.container.streams.audio[0]

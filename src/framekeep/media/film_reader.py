@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -297,14 +297,19 @@ class AvFilm:
 
     def picture(self, frame: av.VideoFrame) -> Picture:
         """A decoded picture with its time."""
-        assert self.upright is not None
+        if self.upright is None:
+            self.upright = Upright.of(frame, self.stream)
         return Picture(self.time_of(frame), frame, self.upright)
+
+    def decode_alone(self, packets: Iterable[av.Packet[Any]]) -> Iterator[av.VideoFrame]:
+        """The pictures of packets that begin with a key picture, apart from what went before."""
+        self.stream.codec_context.flush_buffers()
+        yield from self._decoded(iter(packets))
+        self.stream.codec_context.flush_buffers()
 
     def key_picture(self, packet: av.Packet[Any]) -> Picture | None:
         """The picture of a packet that needs no other; None where it is damaged."""
-        self.stream.codec_context.flush_buffers()
-        frames = list(self._decoded(iter([packet])))
-        self.stream.codec_context.flush_buffers()
+        frames = list(self.decode_alone([packet]))
         return self.picture(frames[0]) if frames else None
 
     def pictures(self, from_s: float = 0.0) -> Iterator[Picture]:
@@ -369,8 +374,6 @@ class AvFilm:
             raise MediaError(film_facts.reason(exc)) from exc
 
 
-def _with_first(
-    first: av.Packet[Any], rest: Iterator[av.Packet[Any]]
-) -> Iterator[av.Packet[Any]]:
+def _with_first(first: av.Packet[Any], rest: Iterator[av.Packet[Any]]) -> Iterator[av.Packet[Any]]:
     yield first
     yield from rest

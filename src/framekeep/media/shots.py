@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -113,10 +113,15 @@ def _keyframes(
 
 @dataclass(slots=True)
 class _Open:
-    """The shot being read: its best frame so far in each stretch of time."""
+    """The shot being read, or a part of it: its best frame so far in each stretch of time.
+
+    `first` is false for later parts of a long shot; `allowed` tells whether the limit of frames
+    a minute leaves it one.
+    """
 
     start_s: float
-    first: bool = True
+    first: bool
+    allowed: bool
     best: dict[int, tuple[float, PickedFrame]] = field(default_factory=dict)
 
 
@@ -136,9 +141,7 @@ class _Shots:
         window_start_s = self._start_s // self._window_s * self._window_s
         shot: _Open | None = None
         end_s = 0.0
-        for seen in watched(
-            self._film, self._candidate, _is_poor, window_start_s - 2 * CONTEXT_S
-        ):
+        for seen in watched(self._film, self._candidate, _is_poor, window_start_s - 2 * CONTEXT_S):
             end_s = seen.time_s
             for decided in finder.feed(seen):
                 shot = yield from self._take(shot, decided)
@@ -159,7 +162,9 @@ class _Shots:
         self._last_candidate_s = cell
         return pick(picture, self._min_side_px)
 
-    def _take(self, shot: _Open | None, seen: Seen[PickedFrame | None]) -> Iterator[FilmStep]:
+    def _take(
+        self, shot: _Open | None, seen: Seen[PickedFrame | None]
+    ) -> Generator[FilmStep, None, _Open | None]:
         """One decided picture; the value is the shot that is open after it."""
         at_start = abs(seen.time_s - self._start_s) <= TICK_S
         if seen.begins or seen.time_s == 0.0:
@@ -168,17 +173,15 @@ class _Shots:
         if seen.time_s < self._start_s - TICK_S:
             return None
         if shot is None:
-            shot = _Open(seen.time_s, first=seen.begins or seen.time_s == 0.0)
+            shot = self._opened(seen.time_s, first=seen.begins or seen.time_s == 0.0)
         elif (seen.begins and not at_start) or seen.time_s - shot.start_s >= LONGEST_SHOT_S:
             yield self._closed(shot, seen.time_s)
-            shot = _Open(seen.time_s, first=seen.begins)
+            shot = self._opened(seen.time_s, first=seen.begins)
         if seen.kept is not None:
-            self._weigh(shot, seen)
+            self._weigh(shot, seen.kept, seen)
         return shot
 
-    def _weigh(self, shot: _Open, seen: Seen[PickedFrame | None]) -> None:
-        frame = seen.kept
-        assert frame is not None
+    def _weigh(self, shot: _Open, frame: PickedFrame, seen: Seen[PickedFrame | None]) -> None:
         stretch = int((frame.time_s - shot.start_s) / self._stretch_s)
         worth = _worth(frame) * (0.2 if seen.fading or seen.likeness.is_black else 1.0)
         if stretch not in shot.best or worth > shot.best[stretch][0]:
@@ -187,19 +190,19 @@ class _Shots:
     def _window(self, time_s: float) -> int:
         return int((time_s + TICK_S) / self._window_s)
 
+    def _opened(self, time_s: float, first: bool) -> _Open:
+        before = sum(
+            self._window(s) == self._window(time_s) and s < time_s - TICK_S for s in self._begun
+        )
+        return _Open(time_s, first, allowed=before < self._most_begun)
+
     def _closed(self, shot: _Open, end_s: float) -> FilmStep:
         self._said = time.monotonic()
-        ranked = [s for s in self._begun if self._window(s) == self._window(shot.start_s)]
-        allowed = not shot.first or (
-            sum(s < shot.start_s - TICK_S for s in ranked) < self._most_begun
-        )
         frames: list[PickedFrame] = []
         good = [frame for worth, frame in shot.best.values() if worth > 0]
-        for frame in sorted(good, key=lambda f: f.time_s):
-            if not frames and (shot.first or allowed):
-                if allowed:
-                    frames.append(frame)
-            elif self._may_add(shot, end_s, frame) and not any(_same(frame, f) for f in frames):
+        for number, frame in enumerate(sorted(good, key=lambda f: f.time_s)):
+            may = shot.allowed if shot.first and not number else self._may_add(shot, end_s, frame)
+            if may and not any(_same(frame, other) for other in frames):
                 frames.append(frame)
         return FilmStep(end_s, Shot(shot.start_s, end_s, tuple(frames)))
 
@@ -219,9 +222,7 @@ def _worth(frame: PickedFrame) -> float:
 
 
 def _is_poor(frame: PickedFrame | None) -> bool:
-    return frame is not None and (
-        not _DIM < frame.brightness < 0.95 or frame.sharpness < _SOFT
-    )
+    return frame is not None and (not _DIM < frame.brightness < 0.95 or frame.sharpness < _SOFT)
 
 
 def _same(one: PickedFrame, other: PickedFrame) -> bool:

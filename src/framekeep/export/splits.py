@@ -2,9 +2,9 @@
 
 Groups come first (near-duplicates, bursts, frames of one film), then whole groups are dealt to the
 splits by iterative stratification (Sechidis, Tsoumakas and Vlahavas, "On the Stratification of
-Multi-Label Data", ECML PKDD 2011), which looks after the rarest class first. Which split is behind its share is told
-by the divisors of Sainte-Laguë (1910) rather than by the absolute lack: groups come largest first,
-and so they spread over all splits.
+Multi-Label Data", ECML PKDD 2011), which looks after the rarest class first. Which split is behind
+its share is told by the divisors of Sainte-Laguë (1910) rather than by the absolute lack: groups
+come largest first, and so they spread over all splits.
 """
 
 from __future__ import annotations

@@ -51,6 +51,8 @@ class Browsing:
             """The encoder of the library's vectors."""
 
         def _limits(self) -> Limits: ...
+        def media_id(self, media: str | Path | Hit) -> str:
+            """The id of a member."""
 
     def generation(self) -> int:
         """A number that changes whenever media, files, vectors or tags have changed."""
@@ -69,6 +71,15 @@ class Browsing:
             for i in ids
             if i in media and i in paths
         ]
+
+    def frame_times(self, film: str | Path | Hit) -> dict[str, float]:
+        """The frames of a film that are looked at, in order: media id to seconds from its start.
+
+        None of what is no film. Raises NotFoundError.
+        """
+        ids = self._catalog.frame_ids(self.media_id(film))
+        moments = self._catalog.moments(ids)
+        return {some_id: moments[some_id].time_s for some_id in ids if some_id in moments}
 
     def ids_where(self, where: str) -> list[str]:
         """The ids of all media that match a filter, newest first. Raises FilterError."""

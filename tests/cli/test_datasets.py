@@ -36,7 +36,7 @@ def test_coco_and_yolo_and_what_is_told_of_them(filled, tmp_path):
     told = run(filled, "export", "coco", out, "--split", "60/20/20").stdout
     assert "class" in told
     assert "train" in told
-    assert f"6 photos with 6 objects are in {out}." in told
+    assert f"6 images with 6 objects are in {out}." in told
     for split in ("train", "val", "test"):
         document = json.loads((out / split / "annotations.json").read_text())
         assert all((out / split / i["file_name"]).exists() for i in document["images"])

@@ -1,4 +1,4 @@
-"""The documents' Python blocks run as they stand, beside a folder with the demo photos."""
+"""The documents' Python blocks run as they stand, beside the demo photos and a film."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import framekeep
+from tests.helpers.demo_film import demo_film
 
 ROOT = Path(__file__).parents[2]
 DEMO = Path(framekeep.__file__).parent / "data" / "demo"
@@ -36,6 +37,7 @@ def test_python_blocks_run(document: str, tmp_path: Path) -> None:
         for previous, block in _with_previous_end(text)
     )
     shutil.copytree(DEMO, tmp_path / "photos", ignore=shutil.ignore_patterns("*.md"))
+    demo_film(tmp_path / "videos" / "holiday.mp4")
     (tmp_path / Path(document).name).with_suffix(".py").write_text(script, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-W", "error", Path(document).with_suffix(".py").name],

@@ -1,4 +1,4 @@
-"""Commands as they stand in a document, run in a home of their own that holds a few pictures."""
+"""Commands as they stand in a document, run in a home that holds a few pictures and a film."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import framekeep
+from tests.helpers.demo_film import demo_film
 
 ROOT = Path(__file__).parents[2]
 DEMO = Path(framekeep.__file__).parent / "data" / "demo"
@@ -31,6 +32,7 @@ def run_commands(commands: Sequence[str], home: Path, fail: Sequence[str] = ()) 
     """
     shutil.copytree(DEMO, home / "Pictures")
     shutil.copy(DEMO / "demo-02.jpg", home / "Pictures" / "cat.jpg")
+    demo_film(home / "Videos" / "holiday.mp4")
     script = home / "bin" / "framekeep"
     script.parent.mkdir()
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m framekeep "$@"\n', encoding="utf-8")

@@ -38,7 +38,8 @@ def status_table(state: LibraryStatus) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     rows = {
         "library": state.path,
-        "photos": str(state.media),
+        "photos": str(state.photos),
+        **({"films": str(state.films), "moments": str(state.frames)} if state.films else {}),
         **({"objects": str(state.objects)} if state.objects else {}),
         **{f"files {name}": str(number) for name, number in state.files.items()},
         "tags": str(state.tags),
@@ -64,8 +65,9 @@ def status_table(state: LibraryStatus) -> Table:
 def _index_state(state: LibraryStatus) -> str:
     if state.index_count < 0:
         return "cannot be opened: run `framekeep repair`"
-    if state.index_count != state.media:
-        return f"{state.index_count} of {state.media} photos: run `framekeep repair`"
+    if state.index_count != state.pictures:
+        what = "photos and moments" if state.films else "photos"
+        return f"{state.index_count} of {state.pictures} {what}: run `framekeep repair`"
     return f"{state.index_count} vectors"
 
 

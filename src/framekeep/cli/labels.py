@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from framekeep.cli.common import JsonOption, LibraryOption, console, opened, print_json
+from framekeep.cli.moments import clock
 from framekeep.errors import InputError
 from framekeep.object_types import Annotation, Change, Segment
 
@@ -75,36 +76,40 @@ def objects(
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the objects in a photo: their ids, labels, and who set them.
+    """List the objects in a photo, or in a film by time: their ids, labels, and who set them.
 
     Example: framekeep objects ~/Pictures/cat.jpg
     """
     with opened(library) as lib:
-        found = lib.segments(photo, rejected=rejected)
+        times = lib.frame_times(photo)
+        owners = list(times) or [lib.media_id(photo)]
+        found = [each for owner in owners for each in lib.segments(owner, rejected=rejected)]
         said = {each.segment_id: lib.annotations(each.segment_id) for each in found}
     if as_json:
-        print_json([_object(each, said[each.segment_id]) for each in found])
+        print_json([_object(each, said[each.segment_id], times) for each in found])
         return
     if not found:
         console.print("No objects: find some with `framekeep segment`.")
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("object", "label", "by", "score", "box", "state"):
+    for column in ("object", "label", "by", "score", "box", "state", *(["at"] if times else [])):
         table.add_column(column)
     for each in found:
         by = next((one.author for one in said[each.segment_id] if one.kind == "label"), "")
         box = " ".join(f"{edge:.0f}" for edge in each.bbox_xyxy)
-        row = (each.segment_id, each.label or "", by, f"{each.score:.2f}", box, each.state)
+        row = [each.segment_id, each.label or "", by, f"{each.score:.2f}", box, each.state]
+        row += [clock(times[each.media_id])] if times else []
         table.add_row(*map(Text, row))
     console.print(table)
 
 
-def _object(each: Segment, said: list[Annotation]) -> dict[str, object]:
+def _object(each: Segment, said: list[Annotation], times: dict[str, float]) -> dict[str, object]:
+    at = {"media_id": each.media_id, "time_s": times[each.media_id]} if times else {}
     return {
         "segment_id": each.segment_id, "label": each.label, "label_source": each.label_source,
         "label_score": each.label_score, "score": each.score, "bbox_xyxy": each.bbox_xyxy,
         "area_px": each.area_px, "state": each.state, "segmenter": each.segmenter_id,
-        "mask_source": each.mask_source, "tags": each.tags, "annotations": said,
+        "mask_source": each.mask_source, "tags": each.tags, "annotations": said, **at,
     }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import typer
 from framekeep import __version__
 from framekeep.cli import (
     adding,
+    clips,
     datasets,
     demo,
     keeping,
@@ -52,7 +53,7 @@ def main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Search your own photos by meaning, on your own machine.
+    """Search your own photos and films by meaning, on your own machine.
 
     Start with `framekeep demo`, then `framekeep add FOLDER` and `framekeep search "…"`.
     """
@@ -66,6 +67,7 @@ app.command()(objects.segment)
 app.command()(searching.search)
 app.command()(searching.similar)
 app.command()(searching.duplicates)
+app.command()(clips.clip)
 app.command()(keeping.status)
 app.command()(keeping.problems)
 app.command()(keeping.tag)

@@ -37,7 +37,8 @@ class ExportImage:
 
     `source` is where its file lies now; `file_name` the safe name that it gets, unique within the
     dataset whatever the case of letters; `size_wh` its size when upright. `split` is "" where the
-    dataset is not split.
+    dataset is not split. A frame has its film's `film_id`, the SHA-256 of the film's file, and
+    `time_s`, in seconds from the film's first picture.
     """
 
     media_id: str
@@ -50,6 +51,13 @@ class ExportImage:
     split: Split = ""
     exif_orientation: int = 1
     taken_at_local: datetime | None = None
+    film_id: str | None = None
+    time_s: float | None = None
+
+    @property
+    def content(self) -> str:
+        """The SHA-256 of the file that holds the picture."""
+        return self.film_id or self.media_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,12 @@ PICTURE_SUFFIXES = frozenset(
         ".nrw", ".orf", ".pef", ".raf", ".rw2", ".srw",
     )
 )  # fmt: skip
+FILM_SUFFIXES = frozenset(
+    (
+        ".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
+        ".m2ts", ".3gp", ".3g2", ".wmv", ".asf", ".flv", ".ogv", ".mxf",
+    )
+)  # fmt: skip
 PLAIN_SUFFIX = ".bin"
 LONGEST_NAME = 400
 INCOMING = ".incoming"
@@ -44,9 +50,9 @@ def shown(name: str) -> str:
 
 
 def safe_suffix(name: str) -> str:
-    """A picture's suffix out of a name that somebody gave, or a plain one."""
+    """A picture's or film's suffix out of a name that somebody gave, or a plain one."""
     suffix = PurePosixPath(name.replace("\\", "/")).suffix.lower()
-    return suffix if suffix in PICTURE_SUFFIXES else PLAIN_SUFFIX
+    return suffix if suffix in PICTURE_SUFFIXES or suffix in FILM_SUFFIXES else PLAIN_SUFFIX
 
 
 @contextlib.contextmanager

@@ -64,6 +64,10 @@ class Browsing:
         """How many media there are, or match a filter. Raises FilterError."""
         return self._catalog.count_matching(_filter(where))
 
+    def count_moments(self) -> int:
+        """How many frames of films can be found."""
+        return self._catalog.count_frames()
+
     def hits(self, ids: Sequence[str]) -> list[Hit]:
         """These media, in this order, without a score; those that are not there are left out."""
         media, paths = self._catalog.media(ids), self._catalog.paths(ids)

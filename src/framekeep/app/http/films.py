@@ -26,21 +26,25 @@ def film_routes(parts: Callable[[], Parts]) -> list[BaseRoute]:
 
     async def frames(request: Request) -> Response:
         media_id = media_id_in(request)
-        from_s = _number(request, "from", 0.0)
-        most = int(min(_number(request, "most", MOST_FRAMES), MOST_FRAMES))
+        from_s = _number(request, "from")
+        most = int(min(_number(request, "most") or MOST_FRAMES, MOST_FRAMES))
         return fresh(await to_thread.run_sync(_told, parts().library, media_id, from_s, most))
 
     return [Route("/fk/film/{media_id}", told(frames))]
 
 
-def _told(library: Library, media_id: str, from_s: float, most: int) -> dict[str, Any]:
+def _told(library: Library, media_id: str, from_s: float | None, most: int) -> dict[str, Any]:
     film = library.film(media_id)
     video = film.hit.media.video
-    placed = [(i, m.time_s, m.start_s, m.end_s) for i, m in film.moments if m.time_s >= from_s]
+    placed = [(i, m.time_s, m.start_s, m.end_s) for i, m in film.moments]
+    if from_s is None:
+        some = spread(placed, most)
+    else:
+        some = [frame for frame in placed if frame[1] >= from_s][:most]
     return {
         "film": film.hit.media_id,
         "duration_s": video.duration_s if video else 0.0,
-        "frames": placed[:most] if from_s else spread(placed, most),
+        "frames": some,
     }
 
 
@@ -51,10 +55,12 @@ def spread(placed: Sequence[Placed], most: int) -> list[Placed]:
     return [placed[number * len(placed) // most] for number in range(most)]
 
 
-def _number(request: Request, name: str, usual: float) -> float:
+def _number(request: Request, name: str) -> float | None:
     text = request.query_params.get(name)
+    if text is None:
+        return None
     try:
-        value = usual if text is None else float(text)
+        value = float(text)
     except ValueError:
         value = -1.0
     if not 0 <= value < 1e9:

@@ -7,6 +7,7 @@ import streamlit as st
 from framekeep.app.components.annotator import AnnotatorEvent, annotator
 from framekeep.app.query import MOST, SearchState
 from framekeep.app.state import Context, context
+from framekeep.app.views.beside import shown_name
 from framekeep.app.views.common import (
     LIBRARY_PAGE,
     OBJECTS_PAGE,
@@ -17,9 +18,8 @@ from framekeep.app.views.common import (
     told,
 )
 from framekeep.app.views.desk import forget_change
-from framekeep.app.views.detail import shown_name
+from framekeep.app.views.finding import run_search
 from framekeep.app.views.review import BATCH_KEY
-from framekeep.app.views.search import run_search
 from framekeep.app.views.sidebar import nothing_yet
 
 FROM = "from"
@@ -105,7 +105,9 @@ def _order(here: Context, media_id: str) -> list[str]:
 
 
 def _searched(here: Context, state: SearchState) -> list[str]:
-    return list(dict.fromkeys(hit.media_id for hit in run_search(here, state, MOST)))
+    hits = run_search(here, state, MOST)
+    # A film as a whole has no picture to draw on; its moments do.
+    return list(dict.fromkeys(hit.media_id for hit in hits if hit.media.kind != "video"))
 
 
 def _reviewed(here: Context, state: SearchState) -> list[str]:

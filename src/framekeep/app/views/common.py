@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from framekeep.app.query import SearchState, media_id_of, object_id_of, parse_params
+from framekeep.app.query import SearchState, conjunction, media_id_of, object_id_of, parse_params
 from framekeep.app.state import context
 from framekeep.errors import FramekeepError
 from framekeep.types import Hit
@@ -93,6 +93,15 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def photos_and_films(where: str = "") -> str:
+    """How many photos and films match a filter, in words; films only where there are any."""
+    here = context()
+    films = here.count(conjunction([where, "kind:video"])) if here.count("kind:video") else 0
+    photos = here.count(where) - films
+    parts = [counted(photos, "photo")] if photos or not films else []
+    return " and ".join([*parts, *([counted(films, "film")] if films else [])])
 
 
 def counted_hits(hits: Iterable[Hit]) -> str:

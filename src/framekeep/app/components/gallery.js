@@ -282,7 +282,7 @@ class Gallery extends Tiles {
     const tile = event.target.closest?.(".tile");
     if (tile) this.setCursor(Number(tile.dataset.index), false);
     if (tile?.matches(":focus-visible")) this.play(tile, this.items[this.cursor]);
-    else this.still();
+    else if (tile !== this.playing?.tile) this.still();
   }
 
   key(event) {

@@ -8,10 +8,36 @@ const STILL = ["gif", "webp"];  // a browser shows these as pictures: they play,
 const TELL_MS = 250;
 const sound = { muted: false };  // as the user left it in this page
 
-function button(label, text, act, attributes = {}) {
-  const node = el("button", { type: "button", "aria-label": label, title: label, ...attributes }, text);
+// Drawn, as not every machine has a font with these signs.
+const SIGNS = {
+  play: "M7 4v16l13-8z", pause: "M6 4h4v16H6zM14 4h4v16h-4z",
+  before: "M5 4h3v16H5zM20 4v16L9 12z", after: "M16 4h3v16h-3zM4 4v16l11-8z",
+  back: "M11.5 5v14L3 12zM21 5v14l-8.500-7z", forth: "M3 5v14l8.500-7zM12.500 5v14l8.500-7z",
+  loud: "M3 9h4l6-5v16l-6-5H3zM15.500 8a6 6 0 0 1 0 8l1.500 1.500a8 8 0 0 0 0-11z",
+  mute: "M3 9h4l6-5v16l-6-5H3zM15 9.500l1.500-1.500 2.500 2.500L21.500 8 23 9.500 20.500 12 23 14.500 21.500 16 19 13.500 16.500 16 15 14.500 17.500 12z",
+  full: "M4 4h7v2H6v5H4zM13 4h7v7h-2V6h-5zM4 13h2v5h5v2H4zM18 13h2v7h-7v-2h5z",
+};
+
+function sign(name) {
+  const drawing = svg("svg", { viewBox: "0 0 24 24", class: "sign", "aria-hidden": "true" });
+  drawing.append(svg("path", { d: SIGNS[name] }));
+  return drawing;
+}
+
+function button(label, parts, act, attributes = {}) {
+  const node = el("button", { type: "button", "aria-label": label, title: label, ...attributes });
+  node.append(...parts);
   node.onclick = act;
   return node;
+}
+
+// A button whose sign changes with what it would do.
+function show(node, name, label) {
+  if (node.dataset.sign === name) return;
+  node.dataset.sign = name;
+  node.replaceChildren(sign(name));
+  node.setAttribute("aria-label", label);
+  node.title = label;
 }
 
 class Player {
@@ -25,8 +51,8 @@ class Player {
     this.picture = el("img", { alt: "", decoding: "async" });
     this.said = el("p", { class: "said", role: "status" });
     this.drawing = svg("svg", { "aria-hidden": "true" });
-    this.back = button("Previous result", "‹", () => this.leaveFor(this.data.previous), { class: "go back" });
-    this.forth = button("Next result", "›", () => this.leaveFor(this.data.next), { class: "go forth" });
+    this.back = button("Previous result", ["‹"], () => this.leaveFor(this.data.previous), { class: "go back" });
+    this.forth = button("Next result", ["›"], () => this.leaveFor(this.data.next), { class: "go forth" });
     this.stage.append(this.video, this.picture, this.drawing, this.said, this.back, this.forth);
     this.line = new Line((time) => this.seek(time), (id) => this.goTo(id));
     this.controls();
@@ -56,13 +82,13 @@ class Player {
   }
 
   controls() {
-    this.toggle = button("Play", "▶", () => this.playOrPause(), { class: "toggle" });
-    this.before = button("Previous match (p)", "⏮ match", () => this.step("matches", -1));
-    this.after = button("Next match (n)", "match ⏭", () => this.step("matches", 1));
-    this.shotBefore = button("Previous shot ([)", "« shot", () => this.step("shots", -1));
-    this.shotAfter = button("Next shot (])", "shot »", () => this.step("shots", 1));
-    this.mute = button("Sound off", "🔊", () => this.hush(!this.video.muted), { class: "mute" });
-    this.full = button("Whole screen (f)", "⛶", () => this.fill());
+    this.toggle = button("Play", [], () => this.playOrPause(), { class: "toggle" });
+    this.before = button("Previous match (p)", [sign("before"), "match"], () => this.step("matches", -1));
+    this.after = button("Next match (n)", ["match", sign("after")], () => this.step("matches", 1));
+    this.shotBefore = button("Previous shot ([)", [sign("back"), "shot"], () => this.step("shots", -1));
+    this.shotAfter = button("Next shot (])", ["shot", sign("forth")], () => this.step("shots", 1));
+    this.mute = button("Sound off", [], () => this.hush(!this.video.muted), { class: "mute" });
+    this.full = button("Whole screen (f)", [sign("full")], () => this.fill());
     this.clock = el("span", { class: "clock" });
     this.count = el("span", { class: "count", role: "status" });
     this.row = el("div", { class: "controls", role: "group", "aria-label": "Playing" });
@@ -266,12 +292,12 @@ class Player {
   paint() {
     if (!this.data) return;
     const now = this.now, playing = !this.video.paused && !this.failed;
-    this.toggle.textContent = playing || this.moving ? "⏸" : "▶";
-    this.toggle.ariaLabel = this.toggle.title = playing || this.moving ? "Pause (Space)" : "Play (Space)";
+    const moving = playing || this.moving;
+    show(this.toggle, moving ? "pause" : "play", moving ? "Pause (Space)" : "Play (Space)");
     this.toggle.disabled = this.failed && !STILL.includes(this.data.format);
     this.mute.hidden = this.failed;
-    this.mute.textContent = this.video.muted ? "🔇" : "🔊";
-    this.mute.ariaLabel = this.mute.title = this.video.muted ? "Sound on (m)" : "Sound off (m)";
+    const { muted } = this.video;
+    show(this.mute, muted ? "mute" : "loud", muted ? "Sound on (m)" : "Sound off (m)");
     this.clock.textContent = `${clock(now)} / ${clock(this.data.duration)}`;
     const at = this.matches.findIndex((match) => Math.abs(match.time - now) < 0.06);
     const many = this.matches.length;

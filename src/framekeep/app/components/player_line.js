@@ -76,7 +76,7 @@ class Line {
     const low = Math.min(...scores), span = Math.max(...scores) - low || 1;
     this.marks.replaceChildren(...this.scored.map(([id, time, score, match]) => {
       const mark = el("i", { class: match ? "mark match" : "mark", "data-id": id });
-      mark.style.left = this.share(time);
+      mark.style.left = `clamp(4px, ${this.share(time)}, calc(100% - 4px))`;
       mark.style.height = `${20 + (75 * (score - low)) / span}%`;
       return mark;
     }));

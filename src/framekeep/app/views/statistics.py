@@ -113,9 +113,10 @@ def bars(facet: str, values: Sequence[FacetValue]) -> str:
 def _map(here: Context) -> None:
     st.subheader("Map", anchor=False)
     points = here.kept(("map",), lambda: here.library.map())
-    drawn, films = len(points.media_ids), here.count("kind:video")
+    drawn = len(points.media_ids)
+    nouns = ("photo or moment", "photos and moments") if here.count("kind:video") else ("photo",)
     st.caption(
-        f"{counted(drawn, 'photo or moment', 'photos and moments') if films else counted(drawn, 'photo')}"
+        counted(drawn, *nouns)
         + (f" of {points.total:,}, drawn at random" if drawn < points.total else "")
         + f": those with a like meaning lie together ({points.method}). Hover shows a photo; draw "
         "around some to see them."

@@ -147,7 +147,10 @@ class Player {
     this.paint();
     if (first) {
       this.stage.focus({ preventScroll: true });
-      setTimeout(() => this.stage.focus({ preventScroll: true }), 60);
+      setTimeout(() => {
+        this.stage.focus({ preventScroll: true });
+        this.top.scrollIntoView({ block: "nearest" });
+      }, 60);
     }
   }
 

@@ -75,6 +75,7 @@ def _show(here: Context, media_id: str) -> None:
         generation=here.library.generation(),
         segmenter=_segmenter(here),
         object_id=opened_object(),
+        film=hits[0].media.video is not None,
     )
     if event:
         _act(here, event)

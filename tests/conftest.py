@@ -11,8 +11,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Machines are noisy: no test fails for being slow.
+settings.register_profile("framekeep", deadline=None)
+settings.load_profile("framekeep")
 
 PHOTOS = Path(os.environ.get("FRAMEKEEP_PHOTOS", Path(__file__).parents[2] / "shared" / "photos"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files stay whole where tests run in parallel; the browser's all go to one process."""
+    for item in items:
+        folder = Path(item.fspath).parent.name
+        group = "browser" if folder == "e2e" else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)

@@ -180,7 +180,9 @@ class Filming:
 
     def _finish(self, film: MediaItem, chosen: Sequence[str]) -> None:
         """Drop frames that are no longer chosen, and give the film its best frame's figures."""
-        self.catalog.drop_frames(film.media_id, chosen)
+        for page in pages(self.catalog.spare_frames(film.media_id, chosen), INDEX_PAGE):
+            self.stores.vectors.delete(self.stores.space, page)
+            self.catalog.delete_media(page)
         best_id = self.catalog.poster(film.media_id)
         best = self.catalog.media([best_id or ""]).get(best_id or "")
         if best is not None:

@@ -88,7 +88,7 @@ class _Importing:
                 told.append(outcome)
         yield from self._add(told, add_files)
         items = self.catalog.media([each.media_id for each in told if each.media_id])
-        live = self.catalog.live_ids(list(items))
+        live = self.catalog.pictures.live_ids(list(items))
         for done, each in enumerate(told, 1):
             reason = self._take(each, items, live)
             where = str(each.image.path)
@@ -103,7 +103,7 @@ class _Importing:
     def _add(self, told: Sequence[_Told], add_files: AddFiles | None) -> Events:
         """Add the pictures that the library lacks."""
         ids = {each.media_id for each in told if each.media_id is not None}
-        lacking = ids - self.catalog.live_ids(sorted(ids))
+        lacking = ids - self.catalog.pictures.live_ids(sorted(ids))
         paths = {e.media_id: str(e.image.path) for e in reversed(told) if e.media_id in lacking}
         if not paths or add_files is None:
             return

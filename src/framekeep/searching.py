@@ -121,7 +121,7 @@ class Searching:
             from framekeep.store.repair import check_index
 
             if of != "objects":
-                check_index(self._catalog, self._vectors, self.info.space)
+                check_index(self._catalog.pictures, self._vectors, self.info.space)
             if of != "media":
                 check_index(self._catalog.objects, self._vectors, self._object_space)
         return hits

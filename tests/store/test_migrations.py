@@ -44,6 +44,20 @@ def make_former(path: Path, revision: str) -> sa.Engine:
     return engine
 
 
+FILM_COLUMNS = (
+    "duration_s", "fps", "codec", "has_audio", "frames_by", "read_to_s", "film_id", "time_s",
+    "shot_start_s", "shot_end_s",
+)  # fmt: skip
+
+
+def take_films_away(connection: sa.Connection) -> None:
+    """The media table as it was before films."""
+    for index in ("ix_media_film_id_time_s", "ix_media_kind_duration_s"):
+        connection.execute(sa.text(f"DROP INDEX {index}"))
+    for column in FILM_COLUMNS:
+        connection.execute(sa.text(f"ALTER TABLE media DROP COLUMN {column}"))
+
+
 def test_there_are_former_versions() -> None:
     assert "0001" in FORMER
 
@@ -98,6 +112,7 @@ def test_a_library_of_the_first_version_opens_and_searches(tmp_path: Path) -> No
         for table in reversed(metadata.sorted_tables):
             if table.name not in FIRST_TABLES:
                 connection.execute(sa.text(f"DROP TABLE {table.name}"))
+        take_films_away(connection)
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
     engine.dispose()
     with Library.open(tmp_path / "library", HashEncoder(), create=False) as library:
@@ -118,6 +133,7 @@ def test_a_library_of_the_second_version_keeps_all_it_has(tmp_path: Path) -> Non
         for table in reversed(metadata.sorted_tables):
             if table.name not in {*FIRST_TABLES, "searches", "uploads"}:
                 connection.execute(sa.text(f"DROP TABLE {table.name}"))
+        take_films_away(connection)
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0002'"))
     engine.dispose()
     with Library.open(tmp_path / "library", HashEncoder(), create=False) as library:

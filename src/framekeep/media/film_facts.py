@@ -9,23 +9,32 @@ from typing import TYPE_CHECKING, Any
 
 from framekeep.errors import MediaError, UnsupportedMediaError
 from framekeep.media.images import _text
+from framekeep.media.scan import FILM_SUFFIXES
 
 if TYPE_CHECKING:
     import av
 
 _NAMES = {"matroska": "mkv", "mpegts": "ts", "mpegvideo": "mpeg", "asf": "wmv"}
+ENCRYPTED = "The film is encrypted: add a copy that is not."
 _AGAIN = "copy it again from its source"
 
 
-def video_stream(container: av.container.InputContainer) -> Any:
-    """The film among a file's streams, cover pictures left out. Raises MediaError."""
+def video_stream(container: av.container.InputContainer, path: Path) -> Any:
+    """The film among a file's streams, cover pictures left out.
+
+    Raises UnsupportedMediaError for a file without one that has no film's name, MediaError.
+    """
     from av.stream import Disposition
 
     still = Disposition.attached_pic | Disposition.timed_thumbnails
     films = [s for s in container.streams.video if not s.disposition & still]
     if not films:
-        sound = " but sound" if container.streams.audio else ""
-        raise UnsupportedMediaError(f"There is no film in this file, nothing{sound}.")
+        what = "only sound" if container.streams.audio else "nothing to see"
+        claims = path.suffix.lower() in FILM_SUFFIXES
+        error = MediaError if claims else UnsupportedMediaError
+        raise error(f"There is {what} in this file, no film.")
+    if any(stream.codec_context and stream.codec_context.codec_tag == "encv" for stream in films):
+        raise MediaError(ENCRYPTED)
     known = [stream for stream in films if stream.codec_context is not None]
     if not known:
         raise MediaError(

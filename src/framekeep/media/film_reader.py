@@ -152,7 +152,7 @@ class AvFilm:
                 options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
                 metadata_errors="replace",
             )
-            self.stream = film_facts.video_stream(self.container)
+            self.stream = film_facts.video_stream(self.container, self.path)
             self.stream.codec_context.options = {"max_pixels": str(self.limits.max_pixels)}
             self.stream.thread_type = "AUTO"
 
@@ -164,10 +164,13 @@ class AvFilm:
         if declared_s and declared_s > self.limits.max_duration_s:
             raise MediaError(film_facts.too_long(declared_s, self.limits.max_duration_s))
         film_facts.check_not_cut_off(self.container, self.stream, self.path)
+        packet = next(self.packets(), None)
+        if packet is not None and packet.has_sidedata("encryption_info"):
+            raise MediaError(film_facts.ENCRYPTED)
         first = next(self._decoded(self.packets()), None)
         if first is None or first.pts is None:
             raise MediaError(
-                "No picture of the film can be decoded: it is damaged or encrypted. "
+                "No picture of the film can be decoded: it is cut off or damaged. "
                 "Copy it again from its source."
             )
         self._start_pts = first.pts
@@ -195,6 +198,35 @@ class AvFilm:
             if end_s > self.limits.max_duration_s:
                 raise MediaError(film_facts.too_long(end_s, self.limits.max_duration_s))
         return end_s
+
+    def clock_s(self, time_s: float) -> float:
+        """A time of the film on the container's own clock, in seconds."""
+        return float(self._start_pts * self.stream.time_base) + time_s
+
+    def seconds_of(self, shown: av.Packet[Any] | av.AudioFrame) -> float:
+        """Seconds from the first picture of what belongs to any stream."""
+        ticks = shown.pts if shown.pts is not None else shown.dts
+        return 0.0 if ticks is None else float(ticks * shown.time_base) - self.clock_s(0.0)
+
+    def key_before(self, time_s: float) -> float:
+        """The time of a key picture at or before a time from which pictures can be decoded."""
+        back_s = 0.0
+        while time_s - back_s > 0:
+            packet = next(self.packets(time_s - back_s), None)
+            if packet is not None and self.time_of(packet) <= time_s + TICK_S:
+                return self.time_of(packet)
+            back_s = max(1.0, 2 * back_s)
+        return 0.0
+
+    def all_packets(self, streams: list[Any], from_s: float) -> Iterator[av.Packet[Any]]:
+        """Packets of several streams, from about a time on."""
+        indexes = [stream.index for stream in streams]
+        if from_s <= 0 or not self._seek(from_s):
+            self.rewind()
+        for stream in self.container.streams:
+            if stream.codec_context is not None:
+                stream.codec_context.flush_buffers()
+        yield from self.container.demux([self.container.streams[i] for i in indexes])
 
     def time_of(self, shown: av.VideoFrame | av.Packet[Any]) -> float:
         """Seconds from the first picture, of a decoded picture or of a packet."""
@@ -267,6 +299,13 @@ class AvFilm:
         """A decoded picture with its time."""
         assert self.upright is not None
         return Picture(self.time_of(frame), frame, self.upright)
+
+    def key_picture(self, packet: av.Packet[Any]) -> Picture | None:
+        """The picture of a packet that needs no other; None where it is damaged."""
+        self.stream.codec_context.flush_buffers()
+        frames = list(self._decoded(iter([packet])))
+        self.stream.codec_context.flush_buffers()
+        return self.picture(frames[0]) if frames else None
 
     def pictures(self, from_s: float = 0.0) -> Iterator[Picture]:
         """Pictures in order, from the one that is shown at `from_s` on. Raises MediaError."""

@@ -27,6 +27,15 @@ PICTURE_SUFFIXES = RAW_SUFFIXES.union(
         ".heif", ".avif",
     )
 )  # fmt: skip
+# Not .ts and .mts, which are also names of program code: such films are known by content alone.
+FILM_SUFFIXES = frozenset(
+    (
+        ".3g2", ".3gp", ".asf", ".avi", ".f4v", ".flv", ".ivf", ".m2ts", ".m2v", ".m4v", ".mkv",
+        ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mxf", ".ogv", ".qt", ".vob", ".webm", ".wmv",
+        ".y4m",
+    )
+)  # fmt: skip
+MAX_FILM_BYTES = 200_000_000_000
 # A library of framekeep's own, which may lie among the photos.
 LIBRARY_FILES = frozenset(["catalog.sqlite3", "writer.lock"])
 RUBBISH = frozenset(
@@ -68,14 +77,19 @@ def resolve_roots(
 
 
 def scan(
-    roots: Sequence[str | Path], *, max_bytes: int = 1_000_000_000, max_film_bytes=0
+    roots: Sequence[str | Path],
+    *,
+    max_bytes: int = 1_000_000_000,
+    max_film_bytes: int = MAX_FILM_BYTES,
 ) -> Iterator[FoundFile]:
     """Walk the roots and tell every file once, in order.
+
+    Files with a picture's name may have `max_bytes`, those with a film's `max_film_bytes`.
 
     Inside folders, names that begin with a dot and what operating systems leave behind are
     passed over. Linked folders are followed, each real folder once.
     """
-    walk = _Walk(max_bytes)
+    walk = _Walk(max_bytes, max_film_bytes)
     for root in roots:
         yield from walk.root(os.path.abspath(root))
 
@@ -117,8 +131,11 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 class _Walk:
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
+    def __init__(self, max_bytes: int, max_film_bytes: int) -> None:
+        self._limits = {
+            **dict.fromkeys(PICTURE_SUFFIXES, (max_bytes, "FRAMEKEEP_MAX_BYTES")),
+            **dict.fromkeys(FILM_SUFFIXES, (max_film_bytes, "FRAMEKEEP_MAX_FILM_BYTES")),
+        }
         self._folders: set[tuple[int, int]] = set()
         self._roots: set[str] = set()
 
@@ -176,9 +193,11 @@ class _Walk:
             return
         self._folders.add(identity)
         levels.append(level)
-        if os.path.splitext(path)[1].lower() in PICTURE_SUFFIXES:
+        suffix = os.path.splitext(path)[1].lower()
+        if suffix in self._limits:
+            what = "picture" if suffix in PICTURE_SUFFIXES else "film"
             yield _problem(
-                path, "This is a folder with a picture's name; the files in it were added."
+                path, f"This is a folder with a {what}'s name; the files in it were added."
             )
 
     def _file(self, path: str) -> FoundFile:
@@ -201,20 +220,26 @@ class _Walk:
     def _hindrance(self, path: str, status: os.stat_result) -> str | None:
         if not stat.S_ISREG(status.st_mode):
             return "This is not a file but a pipe, a socket or a device; it was not opened."
-        if os.path.splitext(path)[1].lower() not in PICTURE_SUFFIXES:
+        limit = self._limits.get(os.path.splitext(path)[1].lower())
+        if limit is None:
             return (
                 None if os.access(path, os.R_OK) else "The file cannot be read: permission denied."
             )
         if status.st_size == 0:
             return "The file is empty (0 bytes)."
-        if status.st_size > self.max_bytes:
-            return (
-                f"The file has {status.st_size / 1e6:,.0f} MB, more than the limit of "
-                f"{self.max_bytes / 1e6:,.0f} MB (FRAMEKEEP_MAX_BYTES)."
-            )
+        if status.st_size > limit[0]:
+            return too_many_bytes(status.st_size, *limit)
         if not os.access(path, os.R_OK):
             return "The file cannot be read: permission denied."
         return None
+
+
+def too_many_bytes(size: int, limit: int, setting: str) -> str:
+    """The reason for a file that is larger than a setting allows."""
+    return (
+        f"The file has {size / 1e6:,.0f} MB, more than the limit of {limit / 1e6:,.0f} MB "
+        f"({setting})."
+    )
 
 
 def _problem(path: str, reason: str) -> FoundFile:

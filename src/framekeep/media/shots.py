@@ -1,19 +1,32 @@
-"""Choosing frames: a film's shots and the best frames of each."""
+"""Choosing frames: a film's shots and the best frames of each, in the film's order."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from framekeep.film_types import FilmStep, FrameChoice, PickedFrame, Shot
-from framekeep.media.film_reader import FilmLimits, Picture, open_film
+from framekeep.media.cuts import CONTEXT_S, CutFinder, Seen
+from framekeep.media.film_reader import TICK_S, AvFilm, Film, FilmLimits, Picture, open_film
+from framekeep.media.film_segments import watched
 from framekeep.media.quality import brightness, phash, sharpness
+from framekeep.media.video import Cursor
 
-_CUT = 0.12
+LONGEST_SHOT_S = 300.0
+"""A longer shot is told in parts of this length, so that no more of it has to be held."""
+
 _ONE_MORE_PER_S = 10.0
+_CANDIDATE_EVERY_S = 0.2
+_DARK, _BRIGHT, _DIM = 0.06, 0.97, 0.15
+_BLANK, _SOFT = 4.0, 40.0
+_SIGN_OF_LIFE_S = 2.0
+_SAME_BITS = 4
+_WINDOW_S = 5.0
 
 
 def choose_frames(
@@ -28,32 +41,190 @@ def choose_frames(
 
     `start_s` is the `read_to_s` of an earlier step with a shot: the reading goes on from there
     and tells the same shots as if it had not been interrupted. Steps without a shot are signs of
-    life; nothing can be resumed from their `read_to_s`. Raises MediaError.
+    life, at least one every two seconds where decoding goes on; nothing can be resumed from
+    their `read_to_s`. Raises MediaError, also in the end for a film that breaks off.
     """
     with open_film(path, limits) as film:
-        begun_s, end_s = start_s, start_s
-        before = None
-        best: list[PickedFrame] = []
-        for picture in film.pictures(start_s):
-            small = _small(picture)
-            if before is not None and np.abs(small - before).mean() > _CUT:
-                yield FilmStep(picture.time_s, Shot(begun_s, picture.time_s, tuple(best)))
-                begun_s, best = picture.time_s, []
-            before = small
-            if not best or picture.time_s - best[-1].time_s >= _ONE_MORE_PER_S:
-                best.append(_picked(picture, min_side_px))
-            end_s = picture.time_s
-        end_s = max(end_s, film.info.video.duration_s)
-        if best:
-            yield FilmStep(end_s, Shot(begun_s, end_s, tuple(best)))
+        if choice.every_s is not None:
+            yield from _every(film, choice.every_s, min_side_px, start_s)
+        elif choice.method == "keyframes" and isinstance(film, AvFilm):
+            yield from _keyframes(film, choice.per_minute, min_side_px, start_s)
+        else:
+            yield from _Shots(film, choice.per_minute, min_side_px, start_s).steps()
 
 
-def _small(picture: Picture) -> np.ndarray:
-    frame = picture.frame.reformat(32, 18, "rgb24")
-    return frame.to_ndarray().astype(np.float32) / 255
-
-
-def _picked(picture: Picture, min_side_px: int) -> PickedFrame:
+def pick(picture: Picture, min_side_px: int) -> PickedFrame:
+    """A picture reduced to a shorter side of `min_side_px`, with its figures."""
     rgb = picture.rgb(min_side_px)
     luma = np.asarray(Image.fromarray(rgb).convert("L"))
     return PickedFrame(picture.time_s, rgb, sharpness(luma), brightness(luma), phash(luma))
+
+
+def _every(film: Film, every_s: float, min_side_px: int, start_s: float) -> Iterator[FilmStep]:
+    cursor = Cursor(film)
+    number = round(start_s / every_s)
+    shown: Picture | None = None
+    while True:
+        time_s = round(number * every_s, 6)
+        picture = cursor.at(time_s)
+        if cursor.is_last and time_s >= cursor.end_s:
+            break
+        if picture is not shown:
+            end_s = round((number + 1) * every_s, 6)
+            yield FilmStep(end_s, Shot(time_s, end_s, (pick(picture, min_side_px),)))
+        shown = picture
+        number += 1
+    film.check_whole(cursor.end_s)
+
+
+def _window_s(per_minute: int) -> float:
+    return max(_WINDOW_S, 60 / per_minute)
+
+
+def _keyframes(
+    film: AvFilm, per_minute: int, min_side_px: int, start_s: float
+) -> Iterator[FilmStep]:
+    """Key pictures alone; at most as many in each window of time as the limit gives it."""
+    window_s = _window_s(per_minute)
+    most = max(1, int(per_minute * window_s / 60))
+    window, count, end_s = -1, 0, 0.0
+    held: PickedFrame | None = None
+    with film.reasons():
+        for packet in film.packets(start_s // window_s * window_s - TICK_S):
+            time_s = film.time_of(packet)
+            end_s = max(end_s, time_s + film.step_s)
+            if not packet.is_keyframe:
+                continue
+            if int(time_s / window_s) != window:
+                window, count = int(time_s / window_s), 0
+            count += 1
+            if count > most or time_s < start_s - TICK_S:
+                continue
+            picture = film.key_picture(packet)
+            if picture is None:
+                continue
+            if held is not None:
+                yield FilmStep(picture.time_s, Shot(held.time_s, picture.time_s, (held,)))
+            held = pick(picture, min_side_px)
+    film.check_whole(end_s)
+    if held is not None:
+        yield FilmStep(end_s, Shot(held.time_s, end_s, (held,)))
+
+
+@dataclass(slots=True)
+class _Open:
+    """The shot being read: its best frame so far in each stretch of time."""
+
+    start_s: float
+    first: bool = True
+    best: dict[int, tuple[float, PickedFrame]] = field(default_factory=dict)
+
+
+class _Shots:
+    def __init__(self, film: Film, per_minute: int, min_side_px: int, start_s: float) -> None:
+        self._film, self._min_side_px, self._start_s = film, min_side_px, start_s
+        self._window_s = _window_s(per_minute)
+        budget = max(1, int(per_minute * self._window_s / 60))
+        self._most_begun = budget if budget < 4 else budget - 1
+        self._stretch_s = max(_ONE_MORE_PER_S, self._window_s)
+        self._begun: list[float] = []
+        self._last_candidate_s = -1.0
+        self._said = time.monotonic()
+
+    def steps(self) -> Iterator[FilmStep]:
+        finder: CutFinder[PickedFrame | None] = CutFinder()
+        window_start_s = self._start_s // self._window_s * self._window_s
+        shot: _Open | None = None
+        end_s = 0.0
+        for seen in watched(
+            self._film, self._candidate, _is_poor, window_start_s - 2 * CONTEXT_S
+        ):
+            end_s = seen.time_s
+            for decided in finder.feed(seen):
+                shot = yield from self._take(shot, decided)
+            if time.monotonic() - self._said > _SIGN_OF_LIFE_S:
+                self._said = time.monotonic()
+                yield FilmStep(max(end_s, self._start_s))
+        for decided in finder.finish():
+            shot = yield from self._take(shot, decided)
+        if shot is not None:
+            end_s = max(end_s + 1e-3, self._film.info.video.duration_s)
+            yield self._closed(shot, end_s)
+
+    def _candidate(self, picture: Picture, is_key: bool) -> PickedFrame | None:
+        """Key pictures, and between them one in every fifth of a second."""
+        cell = int(picture.time_s / _CANDIDATE_EVERY_S)
+        if not is_key and cell == self._last_candidate_s:
+            return None
+        self._last_candidate_s = cell
+        return pick(picture, self._min_side_px)
+
+    def _take(self, shot: _Open | None, seen: Seen[PickedFrame | None]) -> Iterator[FilmStep]:
+        """One decided picture; the value is the shot that is open after it."""
+        at_start = abs(seen.time_s - self._start_s) <= TICK_S
+        if seen.begins or seen.time_s == 0.0:
+            self._begun = [s for s in self._begun if self._window(s) == self._window(seen.time_s)]
+            self._begun.append(seen.time_s)
+        if seen.time_s < self._start_s - TICK_S:
+            return None
+        if shot is None:
+            shot = _Open(seen.time_s, first=seen.begins or seen.time_s == 0.0)
+        elif (seen.begins and not at_start) or seen.time_s - shot.start_s >= LONGEST_SHOT_S:
+            yield self._closed(shot, seen.time_s)
+            shot = _Open(seen.time_s, first=seen.begins)
+        if seen.kept is not None:
+            self._weigh(shot, seen)
+        return shot
+
+    def _weigh(self, shot: _Open, seen: Seen[PickedFrame | None]) -> None:
+        frame = seen.kept
+        assert frame is not None
+        stretch = int((frame.time_s - shot.start_s) / self._stretch_s)
+        worth = _worth(frame) * (0.2 if seen.fading or seen.likeness.is_black else 1.0)
+        if stretch not in shot.best or worth > shot.best[stretch][0]:
+            shot.best[stretch] = (worth, frame)
+
+    def _window(self, time_s: float) -> int:
+        return int((time_s + TICK_S) / self._window_s)
+
+    def _closed(self, shot: _Open, end_s: float) -> FilmStep:
+        self._said = time.monotonic()
+        ranked = [s for s in self._begun if self._window(s) == self._window(shot.start_s)]
+        allowed = not shot.first or (
+            sum(s < shot.start_s - TICK_S for s in ranked) < self._most_begun
+        )
+        frames: list[PickedFrame] = []
+        good = [frame for worth, frame in shot.best.values() if worth > 0]
+        for frame in sorted(good, key=lambda f: f.time_s):
+            if not frames and (shot.first or allowed):
+                if allowed:
+                    frames.append(frame)
+            elif self._may_add(shot, end_s, frame) and not any(_same(frame, f) for f in frames):
+                frames.append(frame)
+        return FilmStep(end_s, Shot(shot.start_s, end_s, tuple(frames)))
+
+    def _may_add(self, shot: _Open, end_s: float, frame: PickedFrame) -> bool:
+        """Whether one more frame of a long shot keeps the limit of frames a minute."""
+        if self._most_begun >= 3:
+            return True
+        return self._window(frame.time_s) not in (self._window(shot.start_s), self._window(end_s))
+
+
+def _worth(frame: PickedFrame) -> float:
+    """How much a frame is worth showing; 0 for black, white or blank ones."""
+    if not _DARK < frame.brightness < _BRIGHT or frame.sharpness < _BLANK:
+        return 0.0
+    exposure = min(1.0, frame.brightness / _DIM, (1 - frame.brightness) / 0.1)
+    return float(np.log1p(frame.sharpness)) * exposure
+
+
+def _is_poor(frame: PickedFrame | None) -> bool:
+    return frame is not None and (
+        not _DIM < frame.brightness < 0.95 or frame.sharpness < _SOFT
+    )
+
+
+def _same(one: PickedFrame, other: PickedFrame) -> bool:
+    """Whether two frames look alike: their hashes differ in few bits and their light hardly."""
+    bits = (int(one.phash, 16) ^ int(other.phash, 16)).bit_count()
+    return bits <= _SAME_BITS and abs(one.brightness - other.brightness) < 0.05

@@ -37,6 +37,9 @@ _MAGIC = (
     (b"\x00\x00\x01\xba", "video"),
     (b"\x00\x00\x01\xb3", "video"),
     (b"FLV", "video"),
+    (b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01\x02", "video"),
+    (b"YUV4MPEG2 ", "video"),
+    (b"DKIF", "video"),
     (b"ID3", "sound"),
     (b"\xff\xfb", "sound"),
     (b"fLaC", "sound"),
@@ -49,7 +52,7 @@ def sniff(head: bytes) -> str | None:
     """A name out of `PICTURES`, "video", or what else it seems to be; None for unknown bytes."""
     if head[4:8] == b"ftyp":
         return _by_brand(head)
-    if head[4:8] in (b"moov", b"mdat", b"wide"):
+    if head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip") or _is_transport(head):
         return "video"
     if head[:4] == b"RIFF":
         return {b"WEBP": "webp", b"AVI ": "video", b"WAVE": "sound"}.get(head[8:12])
@@ -61,6 +64,19 @@ def sniff(head: bytes) -> str | None:
     if b"<svg" in head.lower():
         return "a vector drawing (SVG)"
     return "text" if _is_text(head) else None
+
+
+def is_film(head: bytes) -> bool:
+    """Whether a file's first bytes are a film's. Animated GIF and WebP begin as pictures do."""
+    return sniff(head) == "video"
+
+
+def _is_transport(head: bytes) -> bool:
+    """MPEG transport streams have a sync byte at every 188th place; with time codes, 192nd."""
+    return any(
+        len(head) > at + 2 * step and all(head[at + i * step] == 0x47 for i in range(3))
+        for at, step in ((0, 188), (4, 192))
+    )
 
 
 def _by_brand(head: bytes) -> str:

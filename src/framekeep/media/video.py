@@ -43,12 +43,12 @@ def frames_at(
     if any(later < time_s for time_s, later in zip(times_s, times_s[1:], strict=False)):
         raise InputError("The times of frames to read must ascend.")
     with open_film(path, limits) as film:
-        cursor = _Cursor(film)
+        cursor = Cursor(film)
         for time_s in times_s:
             yield time_s, cursor.at(time_s).rgb()
 
 
-class _Cursor:
+class Cursor:
     """Where a film is being read: the picture shown now and the one that follows it."""
 
     def __init__(self, film: Film) -> None:
@@ -57,7 +57,21 @@ class _Cursor:
         self._shown: Picture | None = None
         self._next: Picture | None = None
 
+    @property
+    def is_last(self) -> bool:
+        """Whether the picture shown is the film's last."""
+        return self._next is None
+
+    @property
+    def end_s(self) -> float:
+        """When the picture shown gives way to the next; of the last one, when the film ends."""
+        if self._next is not None:
+            return self._next.time_s
+        shown_s = self._shown.time_s if self._shown else 0.0
+        return shown_s + 1 / self._film.info.video.fps
+
     def at(self, time_s: float) -> Picture:
+        """The picture shown at a time, which is not before that of the last call."""
         if self._shown is None or (
             self._next is not None and self._next.time_s + _NEAR_S < time_s
         ):

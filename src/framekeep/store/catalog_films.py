@@ -104,10 +104,10 @@ class FilmsPart:
         with self._db.read() as connection:
             return bool(connection.scalar(query))
 
-    def drop_frames(self, film_id: str, keep: Sequence[str]) -> list[str]:
-        """Forget a film's frames that are no longer chosen; gives their ids.
+    def spare_frames(self, film_id: str, keep: Sequence[str]) -> list[str]:
+        """A film's frames that are no longer chosen, and on which nobody has said anything.
 
-        Those that somebody tagged, labelled, annotated or drew an object on stay.
+        Those that somebody tagged, labelled, annotated or drew an object on are not spare.
         """
         touched = [
             sa.exists().where(tags.c.media_id == media.c.media_id),
@@ -123,11 +123,8 @@ class FilmsPart:
         ]
         kept = set(keep)
         query = sa.select(media.c.media_id).where(media.c.film_id == film_id, ~sa.or_(*touched))
-        with self._db.write() as connection:
-            gone = [some for some in connection.scalars(query) if some not in kept]
-            for page in pages(gone):
-                connection.execute(sa.delete(media).where(media.c.media_id.in_(page)))
-        return gone
+        with self._db.read() as connection:
+            return [some for some in connection.scalars(query) if some not in kept]
 
 
 _MOMENT = (

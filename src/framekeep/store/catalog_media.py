@@ -44,10 +44,14 @@ class MediaPart:
         return found
 
     def delete_media(self, ids: Sequence[str]) -> None:
-        """Forget media, with vectors, ledger and tags; their files stay, without content."""
+        """Forget media, with vectors, ledger and tags; their files stay, without content.
+
+        A film's frames go with it.
+        """
         with self._db.write() as connection:
             for page in pages(ids):
-                connection.execute(sa.delete(media).where(media.c.media_id.in_(page)))
+                for owner in (media.c.film_id, media.c.media_id):
+                    connection.execute(sa.delete(media).where(owner.in_(page)))
 
     def count_media(self, live: bool = True) -> int:
         """How many media there are, or are live."""

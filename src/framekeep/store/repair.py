@@ -7,7 +7,7 @@ import numpy as np
 from framekeep.errors import IndexUnavailableError, StoreError
 from framekeep.store.catalog import Catalog
 from framekeep.store.database import pages
-from framekeep.store.object_index import ObjectIndex
+from framekeep.store.object_index import ObjectIndex, PictureIndex
 from framekeep.store.vectors import VectorStore
 from framekeep.types import RepairReport, Vectors
 
@@ -17,8 +17,8 @@ TOLERANCE = 1e-6
 
 PROBE_COSINE = 0.999
 
-Part = Catalog | ObjectIndex
-"""What has vectors in the catalog: media, or the objects in them."""
+Part = PictureIndex | ObjectIndex
+"""What has vectors in the catalog: pictures, or the objects in them."""
 
 
 def replay(
@@ -57,7 +57,7 @@ def remove_stale(
 
 def _parts(catalog: Catalog, space: str, objects_in: str | None) -> list[tuple[Part, str]]:
     """What of the catalog the index follows, each with its space."""
-    return [(catalog, space), *([(catalog.objects, objects_in)] if objects_in else [])]
+    return [(catalog.pictures, space), *([(catalog.objects, objects_in)] if objects_in else [])]
 
 
 def _catch_up(catalog: Part, vectors: VectorStore, space: str) -> bool:
@@ -131,7 +131,7 @@ def _compare_all(
     reports = []
     for part, each in _parts(catalog, space, objects_in):
         width = _width(part, each)
-        if part is catalog or (width is None and vectors.count(each)):
+        if part is catalog.pictures or (width is None and vectors.count(each)):
             width = width or dim
         # A library without objects has no space for them in its index.
         if width is not None:

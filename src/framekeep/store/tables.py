@@ -137,8 +137,9 @@ media = Table(
     # Of films: which frames are looked at, and how far that has come while it is being done.
     Column("frames_by", String(64)),
     Column("read_to_s", Float),
-    # Of frames: the film, the moment in it, and the moment's shot.
-    Column("film_id", String(64), ForeignKey("media.media_id", ondelete="CASCADE")),
+    # Of frames: the film, the moment in it, and the moment's shot. No foreign key: SQLite could
+    # add one only by copying the table. `delete_media` takes a film's frames along.
+    Column("film_id", String(64)),
     Column("time_s", Float),
     Column("shot_start_s", Float),
     Column("shot_end_s", Float),

@@ -175,29 +175,27 @@ _FRAMES = media.alias("frames")
 def _some_frame(*conditions: Condition) -> Condition:
     """Films with a frame on which there is an object such as this."""
     joined = sa.join(_FRAMES, segments, segments.c.media_id == _FRAMES.c.media_id)
-    found = (
-        sa.select(_FRAMES.c.film_id)
-        .select_from(joined)
-        .where(_FRAMES.c.film_id.is_not(None), *conditions)
-    )
-    return media.c.media_id.in_(found)
+    found = sa.select(_FRAMES.c.film_id).select_from(joined)
+    return media.c.media_id.in_(found.where(_FRAMES.c.film_id.is_not(None), *conditions))
 
 
-def _itself_or_a_frame(ids: sa.Select[tuple[str]], of: Of) -> Condition:
+def _itself_or_a_frame(ids: sa.Select[Any], of: Of) -> Condition:
     """Media that are among these, and films with a frame that is."""
-    itself = media.c.media_id.in_(ids)
     if of != "media":
-        return itself
-    frames = sa.select(_FRAMES.c.film_id).where(
+        return media.c.media_id.in_(ids)
+    films = sa.select(_FRAMES.c.film_id).where(
         _FRAMES.c.film_id.is_not(None), _FRAMES.c.media_id.in_(ids)
     )
-    return sa.or_(itself, media.c.media_id.in_(frames))
+    # In one list: with an OR for each, long filters would nest more deeply than SQLite reads.
+    return media.c.media_id.in_(sa.union_all(ids, films))
 
 
 def _itself_or_its_film(ids: sa.Select[Any], of: Of) -> Condition:
     """Media that are among these, and frames whose film is."""
-    itself = media.c.media_id.in_(ids)
-    return itself if of == "media" else sa.or_(itself, media.c.film_id.in_(ids))
+    if of == "media":
+        return media.c.media_id.in_(ids)
+    frames = sa.select(_FRAMES.c.media_id).where(_FRAMES.c.film_id.in_(ids))
+    return media.c.media_id.in_(sa.union_all(ids, frames))
 
 
 def _named(value: str) -> sa.Select[tuple[int]]:

@@ -17,14 +17,11 @@ def upgrade() -> None:
         ("has_audio", sa.Boolean()),
         ("frames_by", sa.String(length=64)),
         ("read_to_s", sa.Float()),
+        ("film_id", sa.String(length=64)),
+        ("time_s", sa.Float()),
+        ("shot_start_s", sa.Float()),
+        ("shot_end_s", sa.Float()),
     ):
         op.add_column("media", sa.Column(name, kind, nullable=True))
-    # In one statement: SQLite adds a foreign key only together with its column.
-    op.execute(
-        "ALTER TABLE media ADD COLUMN film_id VARCHAR(64) "
-        "CONSTRAINT fk_media_film_id REFERENCES media (media_id) ON DELETE CASCADE"
-    )
-    for name in ("time_s", "shot_start_s", "shot_end_s"):
-        op.add_column("media", sa.Column(name, sa.Float(), nullable=True))
     op.create_index(op.f("ix_media_film_id_time_s"), "media", ["film_id", "time_s"], unique=False)
     op.create_index(op.f("ix_media_kind_duration_s"), "media", ["kind", "duration_s"], unique=False)

@@ -22,10 +22,13 @@ PICTURE_SUFFIXES = frozenset(
         ".nrw", ".orf", ".pef", ".raf", ".rw2", ".srw",
     )
 )  # fmt: skip
-FILM_SUFFIXES = frozenset(
+# Names of program code, too: such a file's content tells whether it is a film.
+FILM_OR_CODE = frozenset((".ts", ".mts"))
+FILM_SUFFIXES = FILM_OR_CODE.union(
     (
-        ".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
-        ".m2ts", ".3gp", ".3g2", ".wmv", ".asf", ".flv", ".ogv", ".mxf",
+        ".3g2", ".3gp", ".asf", ".avi", ".f4v", ".flv", ".ivf", ".m2ts", ".m2v", ".m4v", ".mkv",
+        ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mxf", ".ogv", ".qt", ".vob", ".webm", ".wmv",
+        ".y4m",
     )
 )  # fmt: skip
 PLAIN_SUFFIX = ".bin"

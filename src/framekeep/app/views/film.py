@@ -102,8 +102,10 @@ def _search_inside(film: Hit) -> None:
         text = st.text_input(
             "Search in this film", value=state.text, placeholder="a boat", width="stretch"
         )
-        sent = st.form_submit_button("Search", icon=":material/search:")
-        listed = st.form_submit_button("All its moments", icon=":material/grid_view:")
+        sent = st.form_submit_button("Search", icon=":material/search:", key="inside_go")
+        listed = st.form_submit_button(
+            "All its moments", icon=":material/grid_view:", key="inside_all"
+        )
     if sent or listed:
         within = replace(state, text=text.strip(), of="media").within(film.media_id)
         params = dict(within.to_params()) | ({"open": [film.media_id]} if sent else {})

@@ -236,12 +236,7 @@ class Player {
   }
 
   nearest() {
-    const now = this.now;
-    let best = null;
-    for (const frame of this.frames) {
-      if (!best || Math.abs(frame.time - now) < Math.abs(best.time - now)) best = frame;
-    }
-    return best?.id || this.moment;
+    return frameAt(this.frames, this.now + 0.002)?.id || this.moment;
   }
 
   step(what, direction) {

@@ -18,6 +18,12 @@ function clock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }
 
+// The frame that shows a time best: of the shot that is seen then, where it has one.
+function frameAt(frames, time) {
+  const away = (frame) => Math.abs(frame.time - time) + (frame.start <= time && time < frame.end ? 0 : 1e9);
+  return frames.reduce((best, frame) => (!best || away(frame) < away(best) ? frame : best), null);
+}
+
 class Line {
   constructor(seek, goTo) {
     this.seek = seek;
@@ -107,7 +113,7 @@ class Line {
     if (this.dragged) this.seek(time);
     if (event.pointerType === "touch") return;
     const score = this.scored.find(([id]) => id === event.target.dataset?.id);
-    const frame = score ? { id: score[0] } : this.near(time);
+    const frame = score ? { id: score[0] } : frameAt(this.shown, time);
     if (!frame) return;
     this.bubble.hidden = false;
     if (this.pictured !== frame.id) {
@@ -117,11 +123,6 @@ class Line {
     this.bubble.lastElementChild.textContent =
       score ? `${clock(score[1])} · ${score[2].toFixed(3)}` : clock(time);
     this.bubble.style.left = `clamp(84px, ${this.share(time)}, calc(100% - 84px))`;
-  }
-
-  near(time) {
-    return this.shown.reduce((best, frame) =>
-      (!best || Math.abs(frame.time - time) < Math.abs(best.time - time) ? frame : best), null);
   }
 
   key(event, now) {

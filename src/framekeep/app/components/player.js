@@ -133,6 +133,7 @@ class Player {
     this.name.textContent = this.name.title = data.name;
     this.where.textContent = data.place;
     this.stage.setAttribute("aria-label", `Film ${data.name}`);
+    this.stage.style.setProperty("--ratio", `${data.size[0]} / ${data.size[1]}`);
     const address = `${data.base}/fk/media/${data.film}`;
     this.original.href = address;
     this.download.href = `${address}?download=1`;

@@ -100,7 +100,9 @@ class Tiles {
 
   filmMarks({ at, length, more }) {
     const marks = [el("span", { class: "time" }, at === null ? `▶ ${clock(length)}` : `at ${clock(at)}`)];
-    if (more) marks.push(el("span", { class: "moments" }, `+${more} moment${more === 1 ? "" : "s"}`));
+    const noun = more === 1 ? " moment" : " moments";
+    // On a phone's small tiles the number has to do.
+    if (more) marks.push(el("span", { class: "moments" }, `+${more}${this.row < 130 ? "" : noun}`));
     return marks;
   }
 

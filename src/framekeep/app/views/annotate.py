@@ -12,6 +12,7 @@ from framekeep.app.views.common import (
     LIBRARY_PAGE,
     OBJECTS_PAGE,
     SEARCH_PAGE,
+    clock,
     current_search,
     opened,
     opened_object,
@@ -65,9 +66,10 @@ def _show(here: Context, media_id: str) -> None:
         order[at - 1] if at > 0 else None,
         order[at + 1] if 0 <= at < len(order) - 1 else None,
     )
+    time_s = hits[0].time_s
     event = annotator(
         media_id,
-        shown_name(hits[0]),
+        shown_name(hits[0]) + (f" at {clock(time_s)}" if time_s is not None else ""),
         hits[0].media.size_wh,
         key="annotator",
         around=around,

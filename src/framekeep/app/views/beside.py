@@ -29,7 +29,7 @@ def placed(media_id: str, order: Sequence[str]) -> tuple[tuple[str | None, str |
 
 
 def shown_name(hit: Hit) -> str:
-    """The name a photo goes by: the one it was uploaded under, else its file's."""
+    """The name a photo or film goes by: the one it was uploaded under, else its file's."""
     path = str(hit.path)
     return context().library.shown_names([path]).get(path, hit.path.name)
 

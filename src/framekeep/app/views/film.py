@@ -41,12 +41,13 @@ def film_detail(hit: Hit, order: Sequence[str]) -> None:
 
     A film stands in the order itself, or one of its moments does for it.
     """
-    library = context().library
-    film = library.film(hit)
+    app = context()
+    library = app.library
+    film: FilmView = app.kept(("film", hit.film_id or hit.media_id), lambda: library.film(hit))
     moment = hit if hit.film_id else None
     scored: list[Hit] = []
     with told():
-        scored = scored_moments(context(), current_search(), film.hit.media_id)
+        scored = scored_moments(app, current_search(), film.hit.media_id)
     own = {film.hit.media_id, *(frame_id for frame_id, _ in film.moments)}
     here = hit.media_id if hit.media_id in order else next((i for i in order if i in own), "")
     around, place = placed(here, order)

@@ -12,6 +12,7 @@ import numpy as np
 from framekeep.errors import InputError, MediaError, NotFoundError, StoreError
 from framekeep.types import (
     FacetValue,
+    FilmView,
     Hit,
     LibraryMap,
     Month,
@@ -50,6 +51,9 @@ class Browsing:
         def info(self) -> EncoderInfo:
             """The encoder of the library's vectors."""
 
+        def media_id(self, media: str | Path | Hit) -> str:
+            """The id of a member."""
+
         def _limits(self) -> Limits: ...
         def media_id(self, media: str | Path | Hit) -> str:
             """The id of a member."""
@@ -61,6 +65,10 @@ class Browsing:
     def count(self, where: str | None = None) -> int:
         """How many media there are, or match a filter. Raises FilterError."""
         return self._catalog.count_matching(_filter(where))
+
+    def count_moments(self) -> int:
+        """How many frames of films can be found."""
+        return self._catalog.count_frames()
 
     def hits(self, ids: Sequence[str]) -> list[Hit]:
         """These media, in this order, without a score; those that are not there are left out."""
@@ -80,6 +88,23 @@ class Browsing:
         ids = self._catalog.frame_ids(self.media_id(film))
         moments = self._catalog.moments(ids)
         return {some_id: moments[some_id].time_s for some_id in ids if some_id in moments}
+
+    def film(self, media: str | Path | Hit) -> FilmView:
+        """A film, named by itself or by one of its frames, with its frames by time.
+
+        Raises NotFoundError for what is not in the library, InputError for a photo.
+        """
+        media_id = self.media_id(media)
+        moment = self._catalog.moments([media_id]).get(media_id)
+        film_id = moment.film_id if moment else media_id
+        hits = self.hits([film_id])
+        if not hits:
+            raise NotFoundError("This film is no longer in the library.")
+        if hits[0].media.kind != "video":
+            raise InputError(f"{hits[0].path} is a photo: name a film.")
+        ids = self._catalog.frame_ids(film_id)
+        moments = self._catalog.moments(ids)
+        return FilmView(hits[0], tuple((i, moments[i]) for i in ids if i in moments))
 
     def ids_where(self, where: str) -> list[str]:
         """The ids of all media that match a filter, newest first. Raises FilterError."""

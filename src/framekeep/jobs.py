@@ -55,7 +55,7 @@ class Jobs:
     def add(self, paths: Sequence[str], *, retry: bool = False, title: str | None = None) -> str:
         """Add files and folders; gives the job's id. With `retry`, failed files are read again."""
         order = {"paths": list(paths), "retry": retry}
-        return self._enqueue("add", title or "Adding photos", order)
+        return self._enqueue("add", title or "Adding photos and films", order)
 
     def use_encoder(self, name: str, precision: str = "fp32") -> str:
         """Read every photo again with another encoder, then search with that one."""
@@ -263,6 +263,8 @@ class Jobs:
             if kind == "progress":
                 if "counts" in event:
                     event["counts"] = IngestCounts(**event["counts"])
+                if event.get("film_s"):
+                    event["film_s"] = tuple(event["film_s"])
                 self._set(job_id, **event, message=None)
             elif kind == "failure":
                 failures = (*state.failures, Problem(**event))[-KEPT_FAILURES:]
@@ -296,6 +298,7 @@ class Jobs:
                 status=status,
                 message=message,
                 current=None,
+                film_s=None,
                 time_left_s=None,
                 finished_at=datetime.now(UTC),
             )

@@ -19,6 +19,7 @@ ACTIVE: tuple[JobStatus, ...] = ("waiting", "running", "paused", "stopping")
 class JobState:
     """A job as it stands. `total` is None until it is known; times are UTC.
 
+    `film_s` says how far the film at `current` has been read, and how long it is, in seconds.
     `failures` are the last 500 files that were not taken, files that are no photos included;
     `failures_total` counts all of them.
     """
@@ -35,6 +36,7 @@ class JobState:
     rate_per_s: float = 0.0
     time_left_s: float | None = None
     current: str | None = None
+    film_s: tuple[float, float] | None = None
     failures: tuple[Problem, ...] = ()
     failures_total: int = 0
     message: str | None = None

@@ -215,6 +215,7 @@ def _tell(event: IngestEvent, teller: Teller) -> None:
         rate_per_s=event.rate_per_s,
         time_left_s=event.time_left_s,
         current=event.path,
+        film_s=event.film_s,
     )
 
 

@@ -79,6 +79,34 @@ class Searching:
         hits = search_both(self._searcher("media"), self._searcher("objects"), query)
         return self._found(hits, query.of)
 
+    def moments_in(
+        self,
+        film: str | Path | Hit,
+        text: Texts | None = None,
+        image: Images | None = None,
+        exclude: Texts | None = None,
+        where: str | None = None,
+        limit: int = 100,
+    ) -> list[Hit]:
+        """The moments of one film that are nearest to texts and images, best first, one per shot.
+
+        The film is named by itself or by one of its frames, the rest is as for `search`. Without
+        anything to search for, its frames by time, without a score. Raises NotFoundError.
+        """
+        from framekeep.filters import parse_filter
+
+        media_id = self.media_id(film)
+        moment = self._catalog.moments([media_id]).get(media_id)
+        within = f"film:{moment.film_id if moment else media_id}"
+        condition = f"({where}) and {within}" if where else within
+        if text or image is not None or exclude:
+            found = self.search(text, image, exclude, condition, limit)
+            return [hit for hit in found if hit.film_id]
+        ids = self._catalog.frame_ids(within.removeprefix("film:"))
+        matching = self._catalog.pictures.matching(ids, parse_filter(condition))
+        kept = [some for some in ids if some in matching][:limit]
+        return self._searcher("media").hits([(some, None) for some in kept])
+
     def similar(self, media: str | Path | Hit, limit: int = 20) -> list[Hit]:
         """The media most like a member of the library, without itself."""
         return self._found(self._searcher("media").similar(self.media_id(media), limit), "media")

@@ -180,6 +180,14 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class FilmView:
+    """A film with those of its frames that are looked at, by time: their media ids and places."""
+
+    hit: Hit
+    moments: tuple[tuple[str, Moment], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DuplicateGroup:
     """Media (or, for `identical`, files) that show the same thing; the best comes first."""
 

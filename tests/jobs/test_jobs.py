@@ -20,6 +20,7 @@ import framekeep
 from framekeep.errors import NotFoundError
 from framekeep.jobs import Jobs, JobState
 from framekeep.store.lock import WriterLock
+from tests.helpers.films import make_film, scene
 from tests.helpers.pictures import write_folder
 
 PATIENCE_S = 90.0
@@ -294,3 +295,29 @@ def workers_of(pid: int) -> list[psutil.Process]:
         for child in psutil.Process(pid).children()
         if "framekeep.jobs_worker" in " ".join(child.cmdline())
     ]
+
+
+def test_a_film_in_work_tells_how_far_it_has_been_read(tmp_path: Path, library: Path) -> None:
+    film = tmp_path / "film.mp4"
+    make_film(film, [scene(seed) for seed in range(40)], 1.0, fps=10, moves=False)
+    jobs = Jobs(library)
+    try:
+        job_id = jobs.add([str(film)])
+        seen: set[tuple[str | None, tuple[float, float]]] = set()
+
+        def looked() -> bool:
+            state = jobs.state(job_id)
+            if state.film_s is not None:
+                seen.add((state.current, state.film_s))
+            return not state.active
+
+        until(looked)
+        assert jobs.state(job_id).status == "done"
+        assert {path for path, _ in seen} == {str(film)}
+        read = sorted(film_s[0] for _, film_s in seen)
+        assert 0 < read[0] < read[-1] <= 40.5
+        assert {round(film_s[1]) for _, film_s in seen} == {40}
+        assert jobs.state(job_id).film_s is None
+        assert jobs.state(job_id).counts.frames >= 40
+    finally:
+        jobs.close()

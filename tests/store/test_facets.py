@@ -17,8 +17,8 @@ from framekeep.types import FacetValue
 from tests.helpers.catalog import file_of, item, media_ids
 from tests.helpers.segments import boxed
 
-KEYS = ["year", "format", "size", "orientation", "sharpness", "camera", "folder", "tag",
-        "label", "objects"]  # fmt: skip
+KEYS = ["kind", "length", "year", "format", "size", "orientation", "sharpness", "camera",
+        "folder", "tag", "label", "objects"]  # fmt: skip
 CAMERAS = [
     None, "Nikon F3", "Nikon", "nikon f3", "F3", "Löwe 5", "LÖWE 5", "a*b", "what?", "=x", 'in"ch',
     "back\\slash", "50%_off", "and", "not", "(x)", "has-tag", " ", "İstanbul", "a_b",

@@ -13,6 +13,8 @@ from framekeep.types import SearchOf
 
 PAGE = 60
 MOST = 500
+FILM = "film"
+"""The facet that narrows a search to one film."""
 Size = Literal["small", "medium", "large"]
 SIZES: tuple[Size, ...] = ("small", "medium", "large")
 KINDS_OF: tuple[SearchOf, ...] = ("media", "objects", "both")
@@ -69,6 +71,18 @@ class SearchState:
     def condition(self) -> str:
         """The filter expression that where and facets come to; "" for none."""
         return conjunction([self.where, *_alternatives(self.facets)])
+
+    @property
+    def film(self) -> str | None:
+        """The id of the film that is searched, where it is one alone."""
+        films = [where.removeprefix("film:") for facet, where in self.facets if facet == FILM]
+        return media_id_of(films[0]) if len(films) == 1 else None
+
+    def within(self, film_id: str | None) -> SearchState:
+        """The same search inside one film, or (None) outside of any."""
+        kept = tuple(pair for pair in self.facets if pair[0] != FILM)
+        own = ((FILM, f"film:{film_id}"),) if film_id else ()
+        return replace(self, facets=(*kept, *own), limit=PAGE)
 
     def toggled(self, facet: str, where: str, on: bool) -> SearchState:
         """With one value of a facet chosen or let go."""

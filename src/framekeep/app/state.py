@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from framekeep.app.http.inbox import Inbox
+from framekeep.app.http.inbox import MAX_BATCH_BYTES, Inbox
 from framekeep.app.http.parts import Parts
 from framekeep.app.http.queries import QueryImages
 from framekeep.app.http.sessions import Sessions
@@ -154,7 +154,12 @@ def _made(folder: Path, settings: Settings, signing: Signing, encoder: str = "")
     library = Library.open(folder, encoder or _first_encoder(folder, settings), settings=settings)
     parts = Parts(
         library=library,
-        inbox=Inbox(library.path / "uploads", max_bytes=settings.max_bytes),
+        inbox=Inbox(
+            library.path / "uploads",
+            max_bytes=settings.max_bytes,
+            max_film_bytes=settings.max_film_bytes,
+            max_batch_bytes=max(MAX_BATCH_BYTES, settings.max_film_bytes),
+        ),
         queries=QueryImages(library.path / "queries"),
         token=signing.token,
         users=signing.users,

@@ -40,6 +40,13 @@ SHARPNESS = {
     "sharp": "sharpness>=2000",
 }
 """Of 500 everyday photos one in ten lies below 500, and half of them below 2,000."""
+KINDS = {"photos": "kind:photo", "films": "kind:video"}
+LENGTHS = {
+    "under 10 s": "duration<10s",
+    "10 s to 1 min": "duration>=10s and duration<1min",
+    "1 to 10 min": "duration>=1min and duration<10min",
+    "over 10 min": "duration>=10min",
+}
 OBJECTS = {
     "with objects": "has-object",
     "to review": "state:open",
@@ -47,6 +54,7 @@ OBJECTS = {
 }
 _SIZE_STEPS = (2e6, 8e6, 20e6)
 _SHARPNESS_STEPS = (500, 2000)
+_LENGTH_STEPS = (10, 60, 600)
 _SHOWN = {"heic": "HEIC", "raw": "camera raw"}
 
 Groups = list[tuple[tuple[Any, ...], int]]
@@ -60,15 +68,24 @@ class FacetsPart:
 
     def facets(self, where: Filter | None) -> dict[str, list[FacetValue]]:
         """Every facet's values with their counts; values without media are left out."""
-        # One pass over the media for four facets: each has few values.
+        # One pass over the media for six facets: each has few values.
         columns = (
             media.c.format,
             media.c.shape,
             _step(media.c.pixels, _SIZE_STEPS),
             _step(media.c.sharpness, _SHARPNESS_STEPS),
+            media.c.kind,
+            # A photo has no length, which is none of the steps.
+            sa.case(
+                (media.c.duration_s.is_(None), sa.literal_column("-1")),
+                else_=_step(media.c.duration_s, _LENGTH_STEPS),
+            ),
         )
-        formats, shapes, sizes, sharpnesses = _by_column(self._grouped(columns, where), 4)
+        counts = _by_column(self._grouped(columns, where), len(columns))
+        formats, shapes, sizes, sharpnesses, kinds, lengths = counts
         return {
+            "kind": _kinds(kinds),
+            "length": _classes(LENGTHS, lengths),
             "year": self._years(where),
             "format": _named("format", formats),
             "size": _classes(SIZES, sizes),
@@ -265,6 +282,12 @@ def _named(field: str, counted: Counter[Any]) -> list[FacetValue]:
 def _classes(classes: dict[str, str], counted: Counter[Any]) -> list[FacetValue]:
     numbered = enumerate(classes.items())
     return [FacetValue(name, w, counted[i]) for i, (name, w) in numbered if counted[i]]
+
+
+def _kinds(counted: Counter[Any]) -> list[FacetValue]:
+    """Photos and films; nothing to choose where there are no films."""
+    found = {"photos": counted["photo"], "films": counted["video"]}
+    return [FacetValue(n, KINDS[n], found[n]) for n in found if found[n]] if found["films"] else []
 
 
 def _most(found: dict[str, int]) -> list[str]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from framekeep.film_types import Moment
 from framekeep.store.database import Database, pages
-from framekeep.store.tables import annotation_table, media, segments, tags
+from framekeep.store.tables import SHOWN, annotation_table, media, segments, tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,12 @@ class FilmsPart:
         within = sa.select(media.c.media_id).where(media.c.film_id == media_id)
         with self._db.read() as connection:
             return {media_id, *connection.scalars(sa.union(beside, within))}
+
+    def count_frames(self) -> int:
+        """How many frames of films can be found."""
+        query = sa.select(sa.func.count()).where(media.c.kind == "frame", media.c.state == SHOWN)
+        with self._db.read() as connection:
+            return connection.scalar(query) or 0
 
     def has_films(self) -> bool:
         """Whether there is a frame of any film."""

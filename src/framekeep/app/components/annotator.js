@@ -1,5 +1,5 @@
 // The annotation view: a photo with its objects, to be corrected, drawn and labelled. Python sends
-// {media, name, size, previous, next, place, object, generation, segmenter, base}; back go `go` {id},
+// {media, name, size, film, previous, next, place, object, generation, segmenter, base}; back go `go` {id},
 // `unlabelled` {id} and `close` as triggers. Edits go to our own routes at once.
 
 const instances = new WeakMap();
@@ -85,7 +85,7 @@ class Annotator extends Corners {
     this.answers = [];
     this.segmenter ||= this.data.segmenter;
     this.stage.node.setAttribute("aria-label", `${name}: draw and correct objects; press ? for the keys`);
-    this.stage.open(base, media, size);
+    this.stage.open(base, media, size, this.data.film);
     this.loading = true;
     const before = kept(`${SETTINGS}-${media}`, {});
     this.load().then(() => {

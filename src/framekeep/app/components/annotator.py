@@ -37,12 +37,14 @@ def annotator(
     generation: int,
     segmenter: tuple[str, bool],
     object_id: str | None = None,
+    film: bool = False,
 ) -> AnnotatorEvent | None:
     """Show a photo to annotate; edits go to our own routes, without the page running anew.
 
     `around` are the ids before and after it, `place` says where it stands. `segmenter` is the name
     of what answers prompts, and whether its masks are drafts. A new `generation` has the objects
-    looked up again. `object_id` is selected at first.
+    looked up again. `object_id` is selected at first. With `film`, the picture is a moment's, whose
+    original is a film.
     """
     result = mounted("annotator", *SCRIPTS)(
         key=key,
@@ -50,6 +52,7 @@ def annotator(
             "media": media_id,
             "name": name,
             "size": list(size_wh),
+            "film": film,
             "previous": around[0],
             "next": around[1],
             "place": place,

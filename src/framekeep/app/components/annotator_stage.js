@@ -34,11 +34,13 @@ class Stage {
     cancelAnimationFrame(this.frame);
   }
 
-  // Show a photo of this size: its thumbnail at once, its preview when that has come.
-  open(base, media, size) {
+  // Show a photo of this size: its thumbnail at once, its preview when that has come. A film's
+  // moment has no original of its own.
+  open(base, media, size, film) {
     this.size = size;
     this.media = media;
-    this.image = this.original = null;
+    this.image = null;
+    this.original = film ? "none" : null;
     this.address = `${base}/fk/media/${media}`;
     this.note.textContent = "";
     this.settled = false;

@@ -9,6 +9,8 @@ from framekeep.app.components import ignore, mounted
 from framekeep.types import FacetValue
 
 TITLES = {
+    "kind": "Kind",
+    "length": "Length",
     "year": "Date",
     "format": "Format",
     "size": "Size",

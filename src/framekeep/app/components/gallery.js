@@ -1,5 +1,5 @@
 // The gallery: photos and objects in justified rows, keyboard first, selection kept with its
-// revision. Python sends {rev, items, row, more, selected, mark, focus, focusMark, label, sections,
+// revision. Python sends {rev, items, have, row, more, selected, mark, focus, focusMark, label, sections,
 // near, review, classes, handled, undo, base}; back go `selection` {rev, ids} and `edits`
 // [{number, what, ids, value}] as state, and `open`, `more`, `act` as triggers.
 
@@ -8,6 +8,14 @@ const shown = [];  // the galleries of the page: keys for the whole page are the
 const PHOTO_ACTIONS = [
   ["like", "More like this"], ["duplicates", "Duplicates of this"], ["tag", "Tag…"],
   ["label", "Label…"], ["annotate", "Draw objects"],
+];
+const FILM_ACTIONS = [
+  ["like", "More like this film"], ["inside", "All moments of this film"], ["tag", "Tag…"],
+  ["label", "Label…"],
+];
+const MOMENT_ACTIONS = [
+  ["like", "More like this moment"], ["inside", "Moments of this film"], ["tag", "Tag this moment…"],
+  ["label", "Label this moment…"], ["annotate", "Draw objects"],
 ];
 const OBJECT_ACTIONS = [
   ["like", "More objects like this"], ["duplicates", "Objects that show the same"],
@@ -25,6 +33,11 @@ const KEYS = [
   ["?", "show these keys"],
 ];
 
+const FILM_KEYS = [
+  ["i", "all moments of a film that the search finds"],
+  ["n, p", "in an open film: the next match, the one before"],
+  ["], [", "the next shot, the one before"], ["Space", "play, pause"],
+];
 const OBJECT_KEYS = [
   ["a", "accept an object, or take that back"], ["r", "reject it, or take that back"],
   ["e", "correct its outline"],
@@ -54,6 +67,7 @@ class Gallery extends Tiles {
     this.grid.onclick = (event) => this.click(event);
     this.grid.oncontextmenu = (event) => this.context(event);
     this.grid.addEventListener("focusin", (event) => this.focused(event));  // it has no on… property
+    this.grid.addEventListener("focusout", () => this.still());
     this.menu.onkeydown = (event) => this.menuKey(event);
     this.anywhere = (event) => this.global(event);
     document.addEventListener("keydown", this.anywhere);
@@ -82,6 +96,7 @@ class Gallery extends Tiles {
     removeEventListener("drop", this.dropped);
     document.removeEventListener("paste", this.pasted);
     this.observer.disconnect();
+    this.still();
     this.keys?.remove();
     shown.splice(shown.indexOf(this), 1);
   }
@@ -266,6 +281,8 @@ class Gallery extends Tiles {
   focused(event) {
     const tile = event.target.closest?.(".tile");
     if (tile) this.setCursor(Number(tile.dataset.index), false);
+    if (tile?.matches(":focus-visible")) this.play(tile, this.items[this.cursor]);
+    else if (tile !== this.playing?.tile) this.still();
   }
 
   key(event) {
@@ -296,6 +313,8 @@ class Gallery extends Tiles {
       this.edit(event.key === "a" ? "accept" : "reject");
     } else if (/^[1-9]$/.test(event.key) && bare && this.data.classes[event.key - 1]) {
       this.edit("class", this.data.classes[event.key - 1]);
+    } else if (event.key === "i" && bare && this.items[this.cursor]?.film) {
+      this.ask("act", { what: "inside", ids: [id] });
     } else if (event.key === "e" && bare) {
       this.ask("act", { what: "annotate", ids: [id] });
     } else if (event.key === "m" || event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) {
@@ -310,7 +329,8 @@ class Gallery extends Tiles {
     if (!tile) return;
     const index = Number(tile.dataset.index);
     this.setCursor(index, true, false);
-    if (event.target.closest(".dots")) this.openMenu(index, event.clientX, event.clientY);
+    if (event.target.closest(".moments")) this.ask("act", { what: "inside", ids: [this.items[index].id] });
+    else if (event.target.closest(".dots")) this.openMenu(index, event.clientX, event.clientY);
     else if (event.shiftKey) this.range(index);
     else if (event.ctrlKey || event.metaKey || event.target.closest(".check")) this.toggle(index);
     else this.ask("open", { id: this.items[index].id });
@@ -367,6 +387,7 @@ class Gallery extends Tiles {
     const box = el("div");
     const list = el("dl");
     const keys = [...KEYS];
+    if (this.items.some((item) => item.film) || document.documentElement.dataset.fkPlayer) keys.splice(-3, 0, ...FILM_KEYS);
     if (this.items.some((item) => item.object)) keys.splice(-3, 0, ...OBJECT_KEYS);
     const { classes, undo } = this.data;
     if (classes.length) keys.splice(-3, 0, [classes.length > 1 ? `1 … ${classes.length}` : "1",
@@ -393,7 +414,8 @@ class Gallery extends Tiles {
   openMenu(index, x, y) {
     const item = this.items[index];
     this.menu.replaceChildren();
-    for (const [what, label] of [...(item.object ? OBJECT_ACTIONS : PHOTO_ACTIONS), ...FILE_ACTIONS]) {
+    const kind = item.film?.at === null ? FILM_ACTIONS : item.film ? MOMENT_ACTIONS : PHOTO_ACTIONS;
+    for (const [what, label] of [...(item.object ? OBJECT_ACTIONS : kind), ...FILE_ACTIONS]) {
       const link = what === "original" || what === "download";
       const entry = el(link ? "a" : "button", { role: "menuitem", tabindex: "-1" }, label);
       if (link) {
@@ -478,9 +500,10 @@ class Gallery extends Tiles {
   }
 
   wantMore() {
-    if (!this.data?.more || this.asked === this.items.length || !this.items.length) return;
-    this.asked = this.items.length;
-    this.ask("more", { have: this.items.length });
+    // Counted with the moments behind films: more of them may have come without a new tile.
+    if (!this.data?.more || this.asked === this.data.have || !this.items.length) return;
+    this.asked = this.data.have;
+    this.ask("more", { have: this.data.have });
   }
 }
 

@@ -81,6 +81,8 @@ def gallery(
     label: str,
     size: str = "medium",
     more: bool = False,
+    have: int | None = None,
+    moments: Mapping[str, int] | None = None,
     selected: Sequence[str] = (),
     mark: int = 0,
     focus: tuple[str, int] | None = None,
@@ -94,9 +96,10 @@ def gallery(
     """Show photos; gives what the user did in this run. See `sent_selection` for the selection,
     `sent_edits` for quick edits.
 
-    `mark` changes when `selected` is to replace what the browser has selected. `focus` is an id
-    to move to and a number that changes with each such wish. With `pictures`, one that is dropped
-    or pasted is searched with: the event "picture" has its id.
+    `moments` are the numbers of further moments of a film behind a hit that stands for it, `have`
+    the number of hits with those. `mark` changes when `selected` is to replace what the browser
+    has selected. `focus` is an id to move to and a number that changes with each such wish. With
+    `pictures`, one that is dropped or pasted is searched with: the event "picture" has its id.
     """
     view = objects or ObjectView()
     colours = view.colours or {}
@@ -104,7 +107,8 @@ def gallery(
         key=key,
         data={
             "rev": rev,
-            "items": [_item(hit, names or {}, colours) for hit in hits],
+            "items": [_item(hit, names or {}, colours, moments or {}) for hit in hits],
+            "have": len(hits) if have is None else have,
             "row": ROWS_PX[size],
             "more": more,
             "selected": list(selected),
@@ -131,7 +135,9 @@ def gallery(
     return _event(result, rev)
 
 
-def _item(hit: Hit, names: dict[str, str], colours: Mapping[str, str]) -> dict[str, Any]:
+def _item(
+    hit: Hit, names: dict[str, str], colours: Mapping[str, str], moments: Mapping[str, int]
+) -> dict[str, Any]:
     width, height = hit.media.size_wh
     path = str(hit.path)
     segment = hit.segment
@@ -146,6 +152,18 @@ def _item(hit: Hit, names: dict[str, str], colours: Mapping[str, str]) -> dict[s
         "tags": list(segment.tags if segment else hit.tags),
         "copies": len(hit.other_paths) + 1 if hit.other_paths and not segment else 0,
         "object": object_item(segment, colours) if segment else None,
+        "film": _film_item(hit, moments.get(hit_id(hit), 0)) if hit.media.video else None,
+    }
+
+
+def _film_item(hit: Hit, more: int) -> dict[str, Any]:
+    """A film or a moment in one, where `at` is its time in seconds; `more` are further ones."""
+    video = hit.media.video
+    return {
+        "id": hit.film_id or hit.media_id,
+        "at": hit.time_s,
+        "length": video.duration_s if video else 0.0,
+        "more": more,
     }
 
 

@@ -8,8 +8,20 @@ function el(tag, attributes = {}, text = "") {
   return node;
 }
 
+const STRIP_FRAMES = 8;
+const STRIP_STEP_MS = 650;
+const strips = new Map();  // the frames of previews, by address
+
+function clock(seconds) {
+  const whole = Math.floor(seconds);
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (number) => String(number).padStart(2, "0");
+  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}
+
 class Tiles {
   constructor() {
+    this.playing = null;
     this.items = [];
     this.tiles = [];
     this.edits = [];
@@ -38,6 +50,12 @@ class Tiles {
       tile.append(el("span", { class: "score", "aria-hidden": "true" }, item.score.toFixed(3)));
     }
     tile.region = region;
+    if (item.film && !item.object) {
+      tile.onpointerenter = (event) => {
+        if (event.pointerType !== "touch") this.play(tile, this.items[Number(tile.dataset.index)]);
+      };
+      tile.onpointerleave = () => this.still();
+    }
     this.dress(tile, item);
     return tile;
   }
@@ -68,14 +86,68 @@ class Tiles {
     const marks = tile.querySelector(".marks");
     marks.replaceChildren();
     if (object) marks.append(this.labelMark(object));
+    if (item.film) marks.append(...this.filmMarks(item.film));
     if (item.copies) marks.append(el("span", { class: "copies" }, `×${item.copies}`));
     if (tags) marks.append(el("span", { class: "tagged" }, tags));
     const score = item.score === null || item.score === undefined ? "" : `, score ${item.score.toFixed(3)}`;
-    const said = object ? `, ${this.described(object)}` : "";
+    const said = (item.film ? `, ${this.placed(item.film)}` : "") +
+      (object ? `, ${this.described(object)}` : "");
     tile.title = item.name + (said ? `\n${said.slice(2)}` : "") + (tags ? `\n${tags}` : "");
     tile.setAttribute("aria-label", item.name + said + score + (tags ? `, tagged ${tags}` : ""));
     for (const state of ["accepted", "rejected"]) tile.classList.toggle(state, object?.state === state);
     if (object) this.drawOutline(tile, item, object);
+  }
+
+  filmMarks({ at, length, more }) {
+    const marks = [el("span", { class: "time" }, at === null ? `▶ ${clock(length)}` : `at ${clock(at)}`)];
+    const noun = more === 1 ? " moment" : " moments";
+    // On a phone's small tiles the number has to do.
+    if (more) marks.push(el("span", { class: "moments" }, `+${more}${this.row < 130 ? "" : noun}`));
+    return marks;
+  }
+
+  placed({ at, length, more }) {
+    const place = at === null ? `film of ${clock(length)}` : `moment at ${clock(at)} of ${clock(length)}`;
+    return place + (more ? `, ${more} more moment${more === 1 ? "" : "s"}` : "");
+  }
+
+  // A film's tile shows its frames one after the other; a moment's those from there on.
+
+  async play(tile, item) {
+    if (this.playing?.tile === tile) return;
+    this.still();
+    if (!item?.film || item.object || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    const playing = this.playing = { tile };
+    const { id, at } = item.film;
+    const address = `/fk/film/${id}?most=${STRIP_FRAMES}${at === null ? "" : `&from=${at}`}`;
+    if (!strips.has(address)) {
+      const answer = await fetch(this.data.base + address).catch(() => null);
+      if (!answer?.ok) return;
+      strips.set(address, (await answer.json()).frames.map(([frame]) => frame));
+    }
+    const frames = strips.get(address);
+    if (this.playing !== playing || frames.length < 2) return;
+    const image = el("img", { class: "strip", alt: "", draggable: "false" });
+    const bar = el("i", { class: "stripbar", "aria-hidden": "true" });
+    let number = at === null ? -1 : 0;
+    const step = async () => {
+      number = (number + 1) % frames.length;
+      const next = new Image();
+      next.src = `${this.data.base}/fk/thumb/${frames[number]}/small`;
+      await next.decode().catch(() => null);
+      if (this.playing !== playing) return;
+      image.src = next.src;
+      bar.style.width = `${(100 * (number + 1)) / frames.length}%`;
+      if (!image.isConnected) tile.querySelector(".picture").append(image, bar);
+      playing.timer = setTimeout(step, STRIP_STEP_MS);
+    };
+    step();
+  }
+
+  still() {
+    clearTimeout(this.playing?.timer);
+    this.playing?.tile.querySelectorAll(".strip, .stripbar").forEach((node) => node.remove());
+    this.playing = null;
   }
 
   described(object) {

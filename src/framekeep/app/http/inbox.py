@@ -8,9 +8,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from framekeep.app.http.incoming import PartFolder, RefusedError, safe_suffix, shown
+from framekeep.app.http.incoming import FILM_SUFFIXES, PartFolder, RefusedError, safe_suffix, shown
 
 KEPT_BATCHES = 1000
+MAX_BATCH_BYTES = 200_000_000_000
 _BATCH = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -35,19 +36,24 @@ class _Batch:
 
 
 class Inbox:
-    """Takes files into `folder`, with bounds for one file, one batch and the disk; thread-safe."""
+    """Takes files into `folder`, with bounds for one file, one batch and the disk; thread-safe.
+
+    What is named as a film may have `max_film_bytes`, by default as many as any other file.
+    """
 
     def __init__(
         self,
         folder: Path,
         *,
         max_bytes: int,
-        max_batch_bytes: int = 200_000_000_000,
+        max_film_bytes: int | None = None,
+        max_batch_bytes: int = MAX_BATCH_BYTES,
         max_batch_files: int = 100_000,
         min_free_bytes: int = 500_000_000,
     ) -> None:
         self.folder = folder
         self.max_bytes = max_bytes
+        self.max_film_bytes = max_bytes if max_film_bytes is None else max_film_bytes
         self.max_batch_bytes = max_batch_bytes
         self.max_batch_files = max_batch_files
         self.parts = PartFolder(folder, min_free_bytes)
@@ -63,7 +69,7 @@ class Inbox:
         name = shown(shown_name)
         if not name:
             raise RefusedError(400, "An uploaded file needs a name.")
-        self.check_size(expected_bytes or 0)
+        self.check_size(expected_bytes or 0, safe_suffix(name))
         self.parts.check_room(expected_bytes or 0)
         with self._lock:
             kept = self._batch(batch)
@@ -90,13 +96,16 @@ class Inbox:
             taken, kept.received = kept.received, []
             return taken
 
-    def check_size(self, size: int) -> None:
-        """Raise RefusedError for a file of more bytes than one may have."""
-        if size > self.max_bytes:
+    def check_size(self, size: int, suffix: str) -> None:
+        """Raise RefusedError for a file of more bytes than one with this suffix may have."""
+        film = suffix in FILM_SUFFIXES
+        limit = self.max_film_bytes if film else self.max_bytes
+        if size > limit:
+            what, setting = ("film", "_FILM") if film else ("file", "")
             raise RefusedError(
                 413,
-                f"The file is larger than the limit of {self.max_bytes / 1e6:,.0f} MB "
-                "(FRAMEKEEP_MAX_BYTES).",
+                f"The {what} is larger than the limit of {limit / 1e6:,.0f} MB "
+                f"(FRAMEKEEP_MAX{setting}_BYTES).",
             )
 
     def _batch(self, name: str) -> _Batch:
@@ -144,7 +153,7 @@ class Incoming:
 
     def write(self, data: bytes) -> None:
         """Append bytes. Raises RefusedError where a bound is passed or the disk is full."""
-        self._inbox.check_size(self._part.bytes + len(data))
+        self._inbox.check_size(self._part.bytes + len(data), self._part.suffix)
         self._inbox.parts.check_room(len(data))
         self._inbox._grow(self._batch, len(data))
         self._counted += len(data)

@@ -22,6 +22,15 @@ PICTURE_SUFFIXES = frozenset(
         ".nrw", ".orf", ".pef", ".raf", ".rw2", ".srw",
     )
 )  # fmt: skip
+# Names of program code, too: such a file's content tells whether it is a film.
+FILM_OR_CODE = frozenset((".ts", ".mts"))
+FILM_SUFFIXES = FILM_OR_CODE.union(
+    (
+        ".3g2", ".3gp", ".asf", ".avi", ".f4v", ".flv", ".ivf", ".m2ts", ".m2v", ".m4v", ".mkv",
+        ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mxf", ".ogv", ".qt", ".vob", ".webm", ".wmv",
+        ".y4m",
+    )
+)  # fmt: skip
 PLAIN_SUFFIX = ".bin"
 LONGEST_NAME = 400
 INCOMING = ".incoming"
@@ -44,9 +53,9 @@ def shown(name: str) -> str:
 
 
 def safe_suffix(name: str) -> str:
-    """A picture's suffix out of a name that somebody gave, or a plain one."""
+    """A picture's or film's suffix out of a name that somebody gave, or a plain one."""
     suffix = PurePosixPath(name.replace("\\", "/")).suffix.lower()
-    return suffix if suffix in PICTURE_SUFFIXES else PLAIN_SUFFIX
+    return suffix if suffix in PICTURE_SUFFIXES or suffix in FILM_SUFFIXES else PLAIN_SUFFIX
 
 
 @contextlib.contextmanager

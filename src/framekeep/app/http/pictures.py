@@ -32,6 +32,20 @@ SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancesto
 TYPES = {
     name: f"image/{name}" for name in ("jpeg", "png", "gif", "bmp", "webp", "tiff", "heic", "avif")
 }
+FILM_TYPES = {
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+    "mkv": "video/x-matroska",
+    "webm": "video/webm",
+    "avi": "video/x-msvideo",
+    "mpeg": "video/mpeg",
+    "ts": "video/mp2t",
+    "3gp": "video/3gpp",
+    "wmv": "video/x-ms-wmv",
+    "flv": "video/x-flv",
+    "ogg": "video/ogg",
+    "mxf": "application/mxf",
+}
 UNKNOWN_TYPE = "application/octet-stream"
 _ID = re.compile(r"[0-9a-f]{64}")
 _SIZES: dict[str, ThumbnailSize] = {"small": "small", "large": "large", "preview": "preview"}
@@ -126,7 +140,7 @@ def _original(library: Library, media_id: str) -> tuple[Path, os.stat_result, st
 
 
 def _answer(request: Request, path: Path, status: os.stat_result, kind: str, name: str) -> Response:
-    content_type = TYPES.get(kind, UNKNOWN_TYPE)
+    content_type = TYPES.get(kind) or FILM_TYPES.get(kind, UNKNOWN_TYPE)
     download = request.query_params.get("download") == "1" or content_type == UNKNOWN_TYPE
     headers = {
         "Cache-Control": "private, no-cache",
@@ -148,8 +162,9 @@ def _answer(request: Request, path: Path, status: os.stat_result, kind: str, nam
 
 
 def download_name(name: str, kind: str) -> str:
-    """The name under which a picture is saved: no folders, and an ending that pictures have."""
-    last = shown(re.split(r"[\\/]", name)[-1]).lstrip(".") or "picture"
+    """The name under which an original is saved: no folders, an ending of pictures or films."""
+    last = shown(re.split(r"[\\/]", name)[-1]).lstrip(".")
+    last = last or ("film" if kind in FILM_TYPES else "picture")
     if safe_suffix(last) == PLAIN_SUFFIX:
-        last += f".{kind}" if kind in TYPES else PLAIN_SUFFIX
+        last += f".{kind}" if kind in TYPES or kind in FILM_TYPES else PLAIN_SUFFIX
     return last

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from framekeep.app.http.answers import error
 from framekeep.app.http.downloads import download_routes
+from framekeep.app.http.films import film_routes
 from framekeep.app.http.object_edits import edit_routes
 from framekeep.app.http.objects import Outlines, object_routes
 from framekeep.app.http.outlines import outline_routes
@@ -28,6 +29,7 @@ def routes(parts: Callable[[], Parts]) -> list[BaseRoute]:
     outlines = Outlines()
     return [
         *picture_routes(parts, decoding),
+        *film_routes(parts),
         *outline_routes(parts, decoding),
         *sample_routes(parts),
         *download_routes(parts),

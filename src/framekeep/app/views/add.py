@@ -16,7 +16,7 @@ from framekeep.app.views.work import job_card
 def page() -> None:
     """The Add page: the drop zone, a folder by its path, and the work in progress."""
     here = context()
-    st.title("Add photos", anchor=False)
+    st.title("Add photos and films", anchor=False)
     _drop(here)
     _folder(here)
     _process(here)
@@ -28,12 +28,13 @@ def _drop(here: Context) -> None:
     batch = st.session_state.setdefault("batch", secrets.token_urlsafe(12))
     if st.session_state.get("came_from") != "add":
         _take(here, batch)  # what had arrived when the page was left in the middle of a drop
-    limit = megabytes(here.settings.max_bytes)
+    limit, film_limit = map(megabytes, (here.settings.max_bytes, here.settings.max_film_bytes))
     uploaded = dropzone(
         key="dropzone",
         batch=batch,
-        label="Drop photos or whole folders here, paste them, or choose them",
-        hint=f"JPEG, PNG, WebP, HEIC, AVIF, TIFF, GIF, BMP and camera raw, up to {limit} each. "
+        label="Drop photos, films or whole folders here, paste them, or choose them",
+        hint=f"JPEG, PNG, WebP, HEIC, AVIF, TIFF, GIF, BMP and camera raw, up to {limit} each; "
+        f"MP4, MOV, MKV, WebM, AVI and other films, up to {film_limit} each. "
         "They are kept in the library's folder on this machine.",
     )
     if uploaded is None or uploaded.batch == st.session_state.get("batch_done"):
@@ -61,7 +62,7 @@ def _folder(here: Context) -> None:
         text = st.text_input(
             "A folder on this machine",
             placeholder="~/Pictures",
-            help="Its photos stay where they are. Folders that may be added: "
+            help="Its photos and films stay where they are. Folders that may be added: "
             + ", ".join(str(root) for root in here.settings.app_roots),
             key="folder_path",
             width="stretch",

@@ -7,19 +7,20 @@ import streamlit as st
 from framekeep.app.components.annotator import AnnotatorEvent, annotator
 from framekeep.app.query import MOST, SearchState
 from framekeep.app.state import Context, context
+from framekeep.app.views.beside import shown_name
 from framekeep.app.views.common import (
     LIBRARY_PAGE,
     OBJECTS_PAGE,
     SEARCH_PAGE,
+    clock,
     current_search,
     opened,
     opened_object,
     told,
 )
 from framekeep.app.views.desk import forget_change
-from framekeep.app.views.detail import shown_name
+from framekeep.app.views.finding import run_search
 from framekeep.app.views.review import BATCH_KEY
-from framekeep.app.views.search import run_search
 from framekeep.app.views.sidebar import nothing_yet
 
 FROM = "from"
@@ -65,9 +66,10 @@ def _show(here: Context, media_id: str) -> None:
         order[at - 1] if at > 0 else None,
         order[at + 1] if 0 <= at < len(order) - 1 else None,
     )
+    time_s = hits[0].time_s
     event = annotator(
         media_id,
-        shown_name(hits[0]),
+        shown_name(hits[0]) + (f" at {clock(time_s)}" if time_s is not None else ""),
         hits[0].media.size_wh,
         key="annotator",
         around=around,
@@ -75,6 +77,7 @@ def _show(here: Context, media_id: str) -> None:
         generation=here.library.generation(),
         segmenter=_segmenter(here),
         object_id=opened_object(),
+        film=hits[0].media.video is not None,
     )
     if event:
         _act(here, event)
@@ -105,7 +108,9 @@ def _order(here: Context, media_id: str) -> list[str]:
 
 
 def _searched(here: Context, state: SearchState) -> list[str]:
-    return list(dict.fromkeys(hit.media_id for hit in run_search(here, state, MOST)))
+    hits = run_search(here, state, MOST)
+    # A film as a whole has no picture to draw on; its moments do.
+    return list(dict.fromkeys(hit.media_id for hit in hits if hit.media.kind != "video"))
 
 
 def _reviewed(here: Context, state: SearchState) -> list[str]:

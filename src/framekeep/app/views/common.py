@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
 
-from framekeep.app.query import SearchState, media_id_of, object_id_of, parse_params
+from framekeep.app.query import SearchState, conjunction, media_id_of, object_id_of, parse_params
 from framekeep.app.state import context
 from framekeep.errors import FramekeepError
+from framekeep.types import Hit
 
 SEARCH_PAGE = "app_pages/search.py"
 ADD_PAGE = "app_pages/add.py"
@@ -84,6 +86,38 @@ def duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+def clock(seconds: float) -> str:
+    """A time in a film, as players show it: 0:12, 1:02:03."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def photos_and_films(where: str = "") -> str:
+    """How many photos and films match a filter, in words; films only where there are any."""
+    here = context()
+    films = here.count(conjunction([where, "kind:video"])) if here.count("kind:video") else 0
+    photos = here.count(where) - films
+    parts = [counted(photos, "photo")] if photos or not films else []
+    return " and ".join([*parts, *([counted(films, "film")] if films else [])])
+
+
+def counted_hits(hits: Iterable[Hit]) -> str:
+    """How many photos, films, moments of films and objects there are, in words."""
+    nouns = Counter(_noun(hit) for hit in hits)
+    parts = [counted(nouns[noun], noun) for noun in _NOUNS if nouns[noun]]
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]])) or "0 photos"
+
+
+_NOUNS = ("photo", "film", "moment", "object")
+
+
+def _noun(hit: Hit) -> str:
+    if hit.segment:
+        return "object"
+    return {"video": "film", "frame": "moment"}.get(hit.media.kind, "photo")
 
 
 def current_search() -> SearchState:

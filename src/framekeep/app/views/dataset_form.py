@@ -13,8 +13,8 @@ from framekeep.app.query import MOST, SearchState
 from framekeep.app.state import Context
 from framekeep.app.views.common import counted, go, plain
 from framekeep.app.views.edits import label_names
+from framekeep.app.views.finding import run_search
 from framekeep.app.views.results import chip
-from framekeep.app.views.search import run_search
 from framekeep.datasets import MOST_FOUND, WORTH_EXPORTING
 from framekeep.errors import InputError
 from framekeep.terms import EXCLUDE_WEIGHT

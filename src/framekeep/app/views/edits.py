@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from framekeep.app.state import context
-from framekeep.app.views.common import counted, plain, told, wish_focus
+from framekeep.app.views.common import counted, counted_hits, plain, told, wish_focus
 from framekeep.app.views.desk import (
     author,
     desk,
@@ -25,12 +25,11 @@ KNOWN_TAGS = 24
 
 
 def what_they_are(ids: Sequence[str]) -> str:
-    """A number of photos and objects in words."""
-    objects = len(objects_among(ids))
-    photos = len(ids) - objects
-    if objects and photos:
-        return f"{counted(photos, 'photo')} and {counted(objects, 'object')}"
-    return counted(objects, "object") if objects else counted(photos, "photo")
+    """A number of photos, films, moments and objects in words."""
+    objects = objects_among(ids)
+    media = context().library.hits([some for some in ids if some not in set(objects)])
+    parts = [counted_hits(media)] if media or not objects else []
+    return " and ".join([*parts, *([counted(len(objects), "object")] if objects else [])])
 
 
 def label_names() -> list[str]:

@@ -11,7 +11,15 @@ from framekeep.app.components.gallery import Section
 from framekeep.app.components.timeline import timeline
 from framekeep.app.query import SearchState
 from framekeep.app.state import Context, context
-from framekeep.app.views.common import counted, current_search, go, opened, table, told
+from framekeep.app.views.common import (
+    counted,
+    current_search,
+    go,
+    opened,
+    photos_and_films,
+    table,
+    told,
+)
 from framekeep.app.views.detail import detail
 from framekeep.app.views.duplicates import duplicates
 from framekeep.app.views.results import results, shown, size_choice
@@ -76,8 +84,7 @@ def _photos(here: Context, state: SearchState, photo: str | None) -> None:
     if jump is not None and jump != at:
         go(state, at=jump)
         st.rerun()
-    total = sum(month.count for month in months)
-    about = f"**{counted(total, 'photo')}**, newest first"
+    about = f"**{photos_and_films(condition)}**, newest first"
     if start:
         about += f", from the {start + 1:,}th on"
     results(
@@ -134,7 +141,7 @@ def _problems(here: Context) -> None:
         )
         return
     names = here.library.shown_names([problem.path for problem in problems])
-    states = {"failed": "cannot be read", "skipped": "not a photo", "missing": "gone"}
+    states = {"failed": "cannot be read", "skipped": "not a photo or film", "missing": "gone"}
     counts = here.library.file_counts()
     told_counts = [f"{counts[s]:,} {word}" for s, word in states.items() if counts.get(s)]
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -52,6 +52,7 @@ def results(
     label: str,
     size: str = "medium",
     more: int | None = None,
+    moments: Mapping[str, int] | None = None,
     sections: Sequence[Section] = (),
     escape: bool = False,
     resize: Callable[[], None] | None = None,
@@ -61,8 +62,8 @@ def results(
     """Show photos and objects with their bar, in which `resize` shows the choice of sizes.
 
     `more` is the number to show when the end is reached; `salt` tells views apart whose first
-    photos are the same. With `near`, objects fill their tiles; with `review`, judging one by
-    keyboard moves on to the next.
+    photos are the same. `moments` are the further moments of films behind some hits. With `near`,
+    objects fill their tiles; with `review`, judging one by keyboard moves on to the next.
     """
     hits, rev = _held(hits, key, salt)
     selected, mark = _selection(key, rev)
@@ -75,6 +76,8 @@ def results(
         label=label,
         size=size,
         more=more is not None,
+        have=len(hits) + sum((moments or {}).values()),
+        moments=moments,
         selected=selected,
         mark=mark,
         focus=focus_wish(),
@@ -239,6 +242,8 @@ def _act_on(event: GalleryEvent, hits: Sequence[Hit], key: str) -> None:
         label_dialog(event.ids, key)
     elif event.what == "like":
         _search_like(event.ids)
+    elif event.what == "inside":
+        _search_inside(next((hit for hit in hits if hit_id(hit) == first), None))
     elif event.what == "duplicates":
         st.switch_page(SEARCH_PAGE, query_params={"copies": first})
     elif event.what == "annotate":
@@ -261,6 +266,17 @@ def _search_like(ids: Sequence[str]) -> None:
     objects = set(objects_among(ids))
     images = [ImageTerm("segment" if some in objects else "media", some) for some in ids]
     _search_with(images, "objects" if len(objects) == len(ids) else "media")
+
+
+def _search_inside(hit: Hit | None) -> None:
+    """Search on within the film of a hit; from elsewhere than a search, show all its moments."""
+    if hit is None:
+        return
+    within = hit.film_id or hit.media_id
+    if st.session_state.get("page") == "search":
+        search_for(replace(current_search(), of="media").within(within))
+        st.rerun()
+    st.switch_page(SEARCH_PAGE, query_params=SearchState().within(within).to_params())
 
 
 def _search_with(images: Sequence[ImageTerm], of: SearchOf = "media") -> None:

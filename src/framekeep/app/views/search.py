@@ -8,6 +8,7 @@ import streamlit as st
 
 from framekeep.app.components.dropzone import picture_drop
 from framekeep.app.query import (
+    FILM,
     KINDS_OF,
     MOST,
     PAGE,
@@ -17,13 +18,16 @@ from framekeep.app.query import (
     parse_params,
 )
 from framekeep.app.state import Context, context
+from framekeep.app.views.beside import shown_name
 from framekeep.app.views.common import (
     DATASETS_PAGE,
     OBJECTS_PAGE,
     counted,
+    counted_hits,
     current_search,
     go,
     opened,
+    photos_and_films,
     plain,
     search_for,
     told,
@@ -31,6 +35,7 @@ from framekeep.app.views.common import (
 from framekeep.app.views.detail import detail
 from framekeep.app.views.dialogs import save_dialog
 from framekeep.app.views.duplicates import duplicate_groups
+from framekeep.app.views.finding import grouped, run_search
 from framekeep.app.views.results import chip, hits_of, near_choice, results, shown, size_choice
 from framekeep.app.views.sidebar import filters, nothing_yet
 from framekeep.errors import FramekeepError
@@ -200,10 +205,17 @@ def _chips(state: SearchState) -> None:
             if chip(f"not {text}", f"away_{number}", "Take this away"):
                 _go_on(replace(state, away=tuple(t for t in state.away if t != text)))
         for number, (facet, where) in enumerate(state.facets):
-            if chip(where, f"facet_{number}", "Take this filter away"):
+            label = f"in {_film_name(where)}" if facet == FILM else where
+            if chip(label, f"facet_{number}", "Take this filter away"):
                 _go_on(state.toggled(facet, where, on=False))
         if state.where and chip(state.where, "where_chip", "Take this filter away"):
             _go_on(replace(state, where=""))
+
+
+def _film_name(where: str) -> str:
+    """A film's name, out of the filter for it."""
+    hits = context().library.hits([where.removeprefix("film:")])
+    return shown_name(hits[0]) if hits else "a film that is no longer there"
 
 
 def _image_chip(state: SearchState, term: ImageTerm, number: int) -> None:
@@ -226,49 +238,30 @@ def _go_on(state: SearchState) -> None:
     st.rerun()
 
 
-def run_search(here: Context, state: SearchState, limit: int) -> list[Hit]:
-    """The hits of a search, or the newest that match where nothing is ranked."""
-
-    def search() -> list[Hit]:
-        images = [
-            (here.parts.queries.path(term.ref) if term.kind == "image" else term.ref, term.weight)
-            for term in state.images
-        ]
-        text = [(state.text, state.text_weight)] if state.text else None
-        where = state.condition or None
-
-        def found() -> list[Hit]:
-            away = list(state.away) or None
-            return here.library.search(text, images or None, away, where, limit, of=state.of)
-
-        return here.timed(found) if state.ranked else found()
-
-    hits: list[Hit] = here.kept(("search", state.to_address(), limit), search)
-    return hits
-
-
 def _found(here: Context, state: SearchState) -> None:
     salt = "search?" + state.to_address()
     limit = shown(salt, state.limit, MOST)
     hits = _searched(here, state, limit)
     if hits is None:
         return
+    tiles, moments = (hits, {}) if state.film else grouped(hits)
     photo = opened()
     if photo:
-        detail(photo, list(dict.fromkeys(hit.media_id for hit in hits)))
+        detail(photo, list(dict.fromkeys(hit.media_id for hit in tiles)))
         return
     if not hits:
         _no_result(here, state)
         return
     more = min(MOST, limit + state.limit) if len(hits) == limit < MOST else None
     results(
-        hits,
+        tiles,
         key="found",
-        about=_about(here, state, hits, limit),
+        about=_about(state, hits, limit),
         salt=salt,
         label="Results" if state.ranked else f"Newest {WORDS_OF[state.of].lower()}",
         size=state.size,
         more=more,
+        moments=moments,
         resize=lambda: _choices(state),
         near=state.near,
     )
@@ -291,11 +284,12 @@ def _choices(state: SearchState) -> None:
 
 def of_choice(state: SearchState) -> None:
     """Whether photos, objects or both are searched for."""
+    films = context().count("kind:video")
     chosen = st.segmented_control(
         "What to search for",
         KINDS_OF,
         default=state.of,
-        format_func=WORDS_OF.__getitem__,
+        format_func=lambda of: "Photos, films" if films and of == "media" else WORDS_OF[of],
         key=f"of_{state.of}",
         label_visibility="collapsed",
     )
@@ -318,14 +312,14 @@ def _in_page(message: str) -> str:
     return plain(first) + (f"\n```\n{drawing}\n```" if drawing else "")
 
 
-def _about(here: Context, state: SearchState, hits: list[Hit], limit: int) -> str:
+def _about(state: SearchState, hits: list[Hit], limit: int) -> str:
     order = "best first" if state.ranked else "newest first"
+    if state.film and not state.ranked and state.of == "media":
+        return f"**{counted_hits(hits)}**, by time"
     if not state.ranked and state.of == "media":
-        return f"**{counted(here.count(state.condition), 'photo')}**, {order}"
+        return f"**{photos_and_films(state.condition)}**, {order}"
     if len(hits) < limit:
-        one = NOUNS_OF[state.of]
-        many = "photos and objects" if state.of == "both" else f"{one}s"
-        return f"**{counted(len(hits), one, many)}**, {order}"
+        return f"**{counted_hits(hits)}**, {order}"
     return f"**The {'best' if state.ranked else 'newest'} {len(hits):,}**"
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from framekeep import __version__
 from framekeep.app import state as app_state
 from framekeep.app.state import Context, context
-from framekeep.app.views.common import megabytes, plain, told
+from framekeep.app.views.common import megabytes, photos_and_films, plain, told
 from framekeep.app.views.dialogs import OPEN
 from framekeep.app.views.work import job_card
 from framekeep.errors import FramekeepError
@@ -131,10 +131,9 @@ def _library(here: Context) -> None:
 @st.dialog("Clear the library", icon=":material/delete_forever:", on_dismiss="rerun")
 def _clear_dialog() -> None:
     st.session_state[OPEN] = True
-    here = context()
     st.write(
-        f"This forgets {here.library.count():,} photos with their tags, searches and vectors. "
-        "No photo is deleted: uploaded files stay in the library's folder as well."
+        f"This forgets {photos_and_films()} with their tags, searches and vectors. "
+        "Nothing of them is deleted: uploaded files stay in the library's folder as well."
     )
     typed = st.text_input(f"Type “{CLEAR_WORDS}” to go on", key="clear_typed")
     if st.button("Clear", type="primary", key="clear_go"):

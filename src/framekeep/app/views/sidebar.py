@@ -28,7 +28,8 @@ def status() -> None:
     here = context()
     try:
         info = here.library.info
-        number = here.count()
+        films = here.count("kind:video")
+        photos = here.count() - films
         generation = here.library.generation()
     except FramekeepError as exc:
         st.error(plain(str(exc)))
@@ -38,7 +39,9 @@ def status() -> None:
         if job is not None:
             st.progress(fraction(job), text=plain(f"{job.title}: {progress_text(job)}"))
         st.markdown(
-            f"**{number:,}** {'photo' if number == 1 else 'photos'} · **{info.dim}** dimensions  \n"
+            f"**{photos:,}** {'photo' if photos == 1 else 'photos'} · "
+            + (f"**{films:,}** {'film' if films == 1 else 'films'} · " if films else "")
+            + f"**{info.dim}** dimensions  \n"
             f"Mode: {plain(mode(info))}"
         )
     if st.session_state.get(OPEN):
@@ -93,10 +96,12 @@ def nothing_yet() -> None:
         return
     st.markdown(
         "### Nothing here yet\n"
-        "Drop photos on the **Add** page, or name a folder there that is to be searched where it "
-        "lies. Nothing leaves this machine."
+        "Drop photos and films on the **Add** page, or name a folder there that is to be searched "
+        "where it lies. Nothing leaves this machine."
     )
-    st.page_link("app_pages/add.py", label="Add photos", icon=":material/add_photo_alternate:")
+    st.page_link(
+        "app_pages/add.py", label="Add photos and films", icon=":material/add_photo_alternate:"
+    )
     if here.library.info.name == "starter":
         st.caption(
             "Photos are described by the shipped starter model, which works offline. CLIP finds "

@@ -11,7 +11,7 @@ import streamlit as st
 from framekeep.app.components.scatter import scatter
 from framekeep.app.query import SearchState
 from framekeep.app.state import Context, context
-from framekeep.app.views.common import counted, facts, megabytes, opened, told
+from framekeep.app.views.common import counted, counted_hits, facts, megabytes, opened, told
 from framekeep.app.views.detail import detail
 from framekeep.app.views.edits import class_colours
 from framekeep.app.views.results import results
@@ -22,6 +22,7 @@ TITLES = {
     "year": "Years",
     "format": "Formats",
     "camera": "Cameras",
+    "length": "Lengths of films",
     "size": "Sizes",
     "label": "Labels",
 }
@@ -51,7 +52,12 @@ def _counts(here: Context, status: LibraryStatus) -> None:
     objects = here.kept(("object_counts",), here.library.object_counts)
     problems = sum(status.files.get(state, 0) for state in ("failed", "skipped", "missing"))
     with st.grid("auto", min_column_width=140):
-        st.metric("Photos", f"{status.media:,}", border=True)
+        films = here.count("kind:video")
+        st.metric("Photos", f"{status.media - films:,}", border=True)
+        if films:
+            moments = here.kept(("moments",), here.library.count_moments)
+            st.metric("Films", f"{films:,}", border=True)
+            st.metric("Moments", f"{moments:,}", border=True)
         st.metric("Files", f"{status.files.get('indexed', 0):,}", border=True)
         st.metric("Tags", f"{status.tags:,}", border=True)
         st.metric("Objects", f"{objects['segments']:,}", border=True)
@@ -108,8 +114,9 @@ def _map(here: Context) -> None:
     st.subheader("Map", anchor=False)
     points = here.kept(("map",), lambda: here.library.map())
     drawn = len(points.media_ids)
+    nouns = ("photo or moment", "photos and moments") if here.count("kind:video") else ("photo",)
     st.caption(
-        f"{counted(drawn, 'photo')}"
+        counted(drawn, *nouns)
         + (f" of {points.total:,}, drawn at random" if drawn < points.total else "")
         + f": those with a like meaning lie together ({points.method}). Hover shows a photo; draw "
         "around some to see them."
@@ -120,7 +127,7 @@ def _map(here: Context) -> None:
     ids = st.session_state.get("lasso", ())
     if ids:
         hits = here.library.hits(list(ids))
-        about = f"**{counted(len(hits), 'photo')}** chosen on the map"
+        about = f"**{counted_hits(hits)}** chosen on the map"
         results(
             hits, key="lassoed", about=about, salt="lasso", label="Chosen on the map", size="small"
         )

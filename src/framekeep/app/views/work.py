@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from framekeep.app.state import context
-from framekeep.app.views.common import counted, duration, megabytes, plain, table, told
+from framekeep.app.views.common import clock, counted, duration, megabytes, plain, table, told
 from framekeep.app.views.dialogs import OPEN
 from framekeep.jobs import JobState
 
@@ -29,8 +31,20 @@ FAILED = {
 
 
 def fraction(job: JobState) -> float:
-    """How far a job is, 0..1."""
-    return min(1.0, job.done / job.total) if job.total else 0.0
+    """How far a job is, 0..1; a film in work counts by its time."""
+    read_s, length_s = job.film_s or (0.0, 0.0)
+    begun = min(1.0, read_s / length_s) if length_s else 0.0
+    return min(1.0, (job.done + begun) / job.total) if job.total else 0.0
+
+
+def current_text(job: JobState) -> str:
+    """The file in work by its name, and of a film how far it has been read."""
+    if not job.current:
+        return ""
+    if job.film_s is None:
+        return job.current
+    name = context().library.shown_names([job.current]).get(job.current, Path(job.current).name)
+    return f"{name} {clock(job.film_s[0])} of {clock(job.film_s[1])}"
 
 
 def progress_text(job: JobState) -> str:
@@ -61,9 +75,10 @@ def ended_text(job: JobState) -> str:
         "segmented" if job.kind == "segment" else "added": counts.indexed,
         "known already": counts.linked,
         "unchanged": counts.unchanged,
-        "not photos": counts.skipped,
+        "not photos or films": counts.skipped,
         "failed": counts.failed,
         "missing": counts.missing,
+        "moments of films": counts.frames,
     }
     parts = [f"{number:,} {name}" for name, number in told_counts.items() if number]
     if job.kind == "add" and not parts:
@@ -101,8 +116,8 @@ def job_card(job: JobState) -> None:
 def _running(job: JobState) -> None:
     st.markdown(f"**{plain(job.title)}**")
     st.progress(fraction(job), text=plain(progress_text(job)))
-    if job.current and job.status == "running":
-        st.caption(plain(job.current))
+    if job.current and job.status in ("running", "paused"):
+        st.caption(plain(current_text(job)))
     jobs = context().jobs
     with st.container(horizontal=True), told():
         if job.status == "paused":

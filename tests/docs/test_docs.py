@@ -62,3 +62,15 @@ def test_links_to_files_lead_somewhere(document: str) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
         if "://" not in target:
             assert (path.parent / target).exists(), target
+
+
+def test_the_app_document_lists_the_keys_of_the_annotation_view() -> None:
+    component = ROOT / "src" / "framekeep" / "app" / "components" / "annotator.js"
+    listed = component.read_text("utf-8").partition("const KEYS = [")[2].partition("\n];")[0]
+    keys = [key for key, _ in re.findall(r'\["([^"]+)", "([^"]+)"\]', listed)]
+    assert len(keys) >= 20
+    text = (ROOT / "docs" / "app.md").read_text(encoding="utf-8")
+    table = text.partition("\n## Annotate\n")[2].partition("\n## ")[0]
+    left = " ".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|"))
+    keyed = re.compile(r"\w+|[←→↑↓\[\]?]")
+    assert set(keyed.findall(" ".join(keys))) - {"and"} <= set(keyed.findall(left))

@@ -190,8 +190,9 @@ def export_plan(plan: Plan, source: Source, out: Path) -> Events:
     leaves what was there before. Raises InputError where the place or the disk refuses.
     """
     origin = {**plan.origin, "segmenters": list(plan.collected.segmenters)}
-    info = {"date_created": datetime.now(UTC).replace(microsecond=0).isoformat()}
-    dataset = replace(plan.collected.dataset, info={**plan.collected.dataset.info, **info})
+    created = datetime.now(UTC).replace(microsecond=0).isoformat()
+    info = {**plan.collected.dataset.info, "date_created": created, **plan.options.facts}
+    dataset = replace(plan.collected.dataset, info=info)
     manifest = Manifest(dataset, plan.options, plan.collected.forms, origin=origin)
 
     def settle(written: Dataset, notes: Sequence[str]) -> dict[str, Any]:

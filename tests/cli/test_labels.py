@@ -97,6 +97,29 @@ def test_objects_are_accepted_rejected_and_opened_again(place):
     assert len(run_json(place, "objects", photo)) == len(others) + 2
 
 
+def test_photos_and_objects_get_notes_attributes_and_tags(place):
+    photo = place / "in" / "a.png"
+    first, *others = run_json(place, "objects", photo)
+    own = ("--object", first["segment_id"])
+    assert run_json(place, "note", "the neighbour's", photo, *own) == {"changed": 2}
+    assert run(place, "attribute", "pose", "lying", *own).stdout == "1 with this pose.\n"
+    every = ("--where", "name:a.png", "--of", "objects")
+    assert run_json(place, "tag", *every, "--add", "small") == {"objects": len(others) + 1}
+    assert run_json(place, "tag", photo, *own, "--add", "both") == {"objects": 1, "media": 1}
+    shown, *_ = run_json(place, "objects", photo)
+    assert sorted(shown["tags"]) == ["both", "small"]
+    said = {(one["kind"], one["key"], one["value"]) for one in shown["annotations"]}
+    assert {("note", "", "the neighbour's"), ("attribute", "pose", "lying")} <= said
+    (hit,) = run_json(place, "search", "--where", "tag:both")
+    assert Path(hit["path"]) == photo
+    assert run(place, "attribute", "pose", "", *own).stdout == "1 without pose.\n"
+    assert run(place, "note", "", photo, *own).stdout == "2 without a note.\n"
+    run(place, "tag", *every, "--remove", "small", "--remove", "both")
+    shown, *_ = run_json(place, "objects", photo)
+    assert shown["tags"] == []
+    assert not [one for one in shown["annotations"] if one["kind"] in ("note", "attribute")]
+
+
 def test_what_is_no_object_is_not_judged(place):
     for command in ("accept", "reject", "reopen"):
         result = run(place, command, place / "in" / "a.png", ok=False)
@@ -129,6 +152,9 @@ def test_classes_in_one_place(place):
         (["label", "dog", "--object", "f" * 32], "no object"),
         (["label", "dog", "--where", "lable:x"], "did you mean label"),
         (["accept"], "--where EXPR"),
+        (["note", "x"], "Name photos"),
+        (["attribute", "pose", "lying"], "Name photos"),
+        (["tag", "--object", "f" * 32, "--add", "x"], "no object"),
         (["reject", "f" * 32], "no object"),
         (["reopen", "--where", "stat:open"], "did you mean state"),
         (["classes", "rename", "none", "x"], "framekeep classes"),

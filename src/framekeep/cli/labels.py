@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -10,12 +9,17 @@ from rich.table import Table
 from rich.text import Text
 
 from framekeep.cli.common import (
+    Chosen,
+    ChosenOption,
     JsonOption,
     LibraryOption,
+    ObjectOption,
+    PhotosArgument,
     WhereOption,
     console,
     opened,
     print_json,
+    targets,
 )
 from framekeep.errors import InputError
 from framekeep.library import Library
@@ -31,30 +35,14 @@ ObjectsArgument = Annotated[
 ]
 
 
-class LabelOf(StrEnum):
-    """What a filter chooses."""
-
-    media = "media"
-    objects = "objects"
-
-
 def label(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help='The class, made if new; "" takes labels away.')
     ],
-    photos: Annotated[
-        list[str] | None, typer.Argument(metavar="PHOTO…", help="Paths or media ids.")
-    ] = None,
-    objects: Annotated[
-        list[str] | None,
-        typer.Option("--object", metavar="ID", help="An object's id; may be repeated."),
-    ] = None,
-    where: Annotated[
-        str | None, typer.Option("--where", metavar="EXPR", help="Label all that matches.")
-    ] = None,
-    of: Annotated[
-        LabelOf, typer.Option(help="What --where chooses: photos, or the objects in them.")
-    ] = LabelOf.media,
+    photos: PhotosArgument = None,
+    objects: ObjectOption = None,
+    where: WhereOption = None,
+    of: ChosenOption = Chosen.media,
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -66,13 +54,8 @@ def label(
 
         framekeep label dog --where "label:puppy and score>0.8" --of objects
     """
-    if not (photos or objects or where):
-        raise InputError("Name photos, objects with --object ID, or choose with --where EXPR.")
     with opened(library) as lib:
-        chosen = [*(photos or []), *(objects or [])]
-        if where:
-            chosen += lib.ids_where(where) if of == LabelOf.media else lib.object_ids(where)
-        number = lib.label(chosen, name or None)
+        number = lib.label(targets(lib, photos, objects, where, of), name or None)
     if as_json:
         print_json({"labelled": number})
     else:

@@ -17,6 +17,7 @@ from framekeep.cli import (
     labels,
     library,
     models,
+    notes,
     objects,
     searching,
     web,
@@ -72,6 +73,8 @@ app.command()(keeping.tag)
 app.command()(keeping.repair)
 app.command()(labels.objects)
 app.command()(labels.label)
+app.command()(notes.note)
+app.command()(notes.attribute)
 app.command()(labels.accept)
 app.command()(labels.reject)
 app.command()(labels.reopen)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import framekeep
+from tests.helpers.documents import ROOT, copy_photos
 
-ROOT = Path(__file__).parents[2]
-DEMO = Path(framekeep.__file__).parent / "data" / "demo"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DOCUMENTS = sorted(
     str(path.relative_to(ROOT))
@@ -35,7 +32,7 @@ def test_python_blocks_run(document: str, tmp_path: Path) -> None:
         + block.group(1)
         for previous, block in _with_previous_end(text)
     )
-    shutil.copytree(DEMO, tmp_path / "photos", ignore=shutil.ignore_patterns("*.md"))
+    copy_photos(tmp_path / "photos")
     (tmp_path / Path(document).name).with_suffix(".py").write_text(script, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-W", "error", Path(document).with_suffix(".py").name],

@@ -11,6 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long one example takes says nothing on a machine that does other work as well.
+settings.register_profile("framekeep", deadline=None)
+settings.load_profile("framekeep")
 
 PHOTOS = Path(os.environ.get("FRAMEKEEP_PHOTOS", Path(__file__).parents[2] / "shared" / "photos"))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from framekeep.cli.common import console
 from framekeep.cli.main import app
 from tests.helpers.pictures import write_picture
 
@@ -73,7 +74,7 @@ def check(name: str, text: str) -> None:
     ],
 )
 def test_output(place, monkeypatch, name, args):
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr(console, "_width", 300)  # whatever COLUMNS said when it was made
     result = CliRunner().invoke(app, [*args, "--library", str(place / "lib")])
     assert result.exit_code == 0, result.output
     check(name, settled(result.stdout, place))

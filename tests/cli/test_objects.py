@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from framekeep.cli.common import console
 from framekeep.cli.main import app
 from framekeep.errors import FramekeepError
 from framekeep.library import Library
@@ -204,7 +205,7 @@ def settled(text: str, place: Path) -> str:
     ],
 )
 def test_output(place, monkeypatch, name, args):
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr(console, "_width", 300)  # whatever COLUMNS said when it was made
     check(name, settled(run(*args, "--library", place / "lib").stdout, place))
 
 

@@ -55,8 +55,6 @@ class Browsing:
             """The id of a member."""
 
         def _limits(self) -> Limits: ...
-        def media_id(self, media: str | Path | Hit) -> str:
-            """The id of a member."""
 
     def generation(self) -> int:
         """A number that changes whenever media, files, vectors or tags have changed."""

@@ -50,6 +50,9 @@ class ExportChoices(TypedDict, total=False):
     labels out. `images` ("copy"), "link" or "reference". `masks` ("rle") or "polygon", for COCO.
     `task` ("segment") or "detect", for YOLO. `only_labelled` (False) leaves out images without
     objects.
+
+    `description`, `contributor`, `licence` (a name, such as "CC BY 4.0") and `licence_url` are told
+    in COCO's documents and in every manifest.
     """
 
     query: str | Query | Mapping[str, Any] | None
@@ -65,6 +68,10 @@ class ExportChoices(TypedDict, total=False):
     only_labelled: bool
     burst_s: float
     alike: float | None
+    description: str
+    contributor: str
+    licence: str
+    licence_url: str
 
 
 class Datasets:

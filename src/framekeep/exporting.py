@@ -5,7 +5,6 @@ Told as a stream of events. Nothing stands at the dataset's place before all of 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -35,6 +34,7 @@ from framekeep.export.manifest import (
 from framekeep.export.options import TABLES, ExportOptions
 from framekeep.export.placing import placed
 from framekeep.export.records import Dataset, ExportImage
+from framekeep.export.repeated import differences, report_of
 from framekeep.export.reports import ExportEvent, ExportKind, ExportReport, LeftOut, Tally
 from framekeep.export.splits import (
     Shot,
@@ -216,8 +216,9 @@ def export_plan(plan: Plan, source: Source, out: Path) -> Events:
     leaves what was there before. Raises InputError where the place or the disk refuses.
     """
     origin = {**plan.origin, "segmenters": list(plan.collected.segmenters)}
-    info = {"date_created": datetime.now(UTC).replace(microsecond=0).isoformat()}
-    dataset = replace(plan.collected.dataset, info={**plan.collected.dataset.info, **info})
+    created = datetime.now(UTC).replace(microsecond=0).isoformat()
+    info = {**plan.collected.dataset.info, "date_created": created, **plan.options.facts}
+    dataset = replace(plan.collected.dataset, info=info)
     manifest = Manifest(dataset, plan.options, plan.collected.forms, origin=origin)
 
     def settle(written: Dataset, notes: Sequence[str]) -> dict[str, Any]:
@@ -244,8 +245,8 @@ def export_again(manifest: Manifest, source: Source, out: Path) -> Events:
     steps = _write(manifest, source, out, tally, lambda _dataset, _notes: manifest.report)
     with closing(steps):
         last = yield from steps
-    notes = tuple(_of_differences(manifest.files, last.files))
-    report = replace(_report_of(manifest), notes=notes, out=str(out))
+    notes = tuple(differences(manifest.files, last.files))
+    report = replace(report_of(manifest), notes=notes, out=str(out))
     count = len(last.dataset.images)
     yield ExportEvent("done", count, count, report=report)
 
@@ -380,38 +381,3 @@ def _wanted(
 
 def _is_file(path: str) -> bool:
     return Path(path).is_file()
-
-
-def _of_differences(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
-    names = {*wanted, *found}
-    differ = sorted(name for name in names if wanted.get(name) != found.get(name))
-    if not differ:
-        return []
-    return [
-        f"{len(differ)} files are not byte for byte those of the manifest, {differ[0]} first: "
-        "another version of framekeep or of its image library wrote them."
-    ]
-
-
-def _report_of(manifest: Manifest) -> ExportReport:
-    """The report of a manifest, counted anew."""
-    dataset = manifest.dataset
-    sizes = Counter({name: int(manifest.report.get(name, 0)) for name in _SIZES})
-    left_out = tuple(
-        LeftOut(each["what"], each["reason"], each["count"], tuple(each["examples"]))
-        for each in manifest.report.get("left_out", [])
-    )
-    return ExportReport(
-        format=manifest.options.format,
-        classes=dataset.classes,
-        splits=dataset.splits,
-        images=count_images(dataset),
-        objects=count_objects(dataset),
-        groups=sizes["groups"],
-        largest_group=sizes["largest_group"],
-        empty_images=sum(not image.objects for image in dataset.images),
-        left_out=left_out,
-    )
-
-
-_SIZES = ("groups", "largest_group")

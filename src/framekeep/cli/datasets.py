@@ -123,6 +123,18 @@ def export(
     only_labelled: Annotated[
         bool, typer.Option("--only-labelled", help="Leave photos without an object out.")
     ] = False,
+    description: Annotated[
+        str, typer.Option(metavar="TEXT", help="COCO: what the dataset says of itself.")
+    ] = "",
+    contributor: Annotated[
+        str, typer.Option(metavar="TEXT", help="COCO: who made the dataset.")
+    ] = "",
+    licence: Annotated[
+        str, typer.Option(metavar="NAME", help='COCO: the photos\' licence, such as "CC BY 4.0".')
+    ] = "",
+    licence_url: Annotated[
+        str, typer.Option("--licence-url", metavar="URL", help="COCO: where the licence stands.")
+    ] = "",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace what is there, once all is written.")
     ] = False,
@@ -165,7 +177,8 @@ def export(
         "query": query, "limit": limit, "classes": _listed(classes), "split": split,
         "seed": seed, "burst_s": burst, "alike": alike, "labels": labels.value,
         "images": images.value, "masks": masks.value, "task": task.value,
-        "only_labelled": only_labelled,
+        "only_labelled": only_labelled, "description": description, "contributor": contributor,
+        "licence": licence, "licence_url": licence_url,
     }  # fmt: skip
     if preview or samples:
         with opened(library) as lib:

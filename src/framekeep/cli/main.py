@@ -18,6 +18,7 @@ from framekeep.cli import (
     labels,
     library,
     models,
+    notes,
     objects,
     searching,
     web,
@@ -74,6 +75,11 @@ app.command()(keeping.tag)
 app.command()(keeping.repair)
 app.command()(labels.objects)
 app.command()(labels.label)
+app.command()(notes.note)
+app.command()(notes.attribute)
+app.command()(labels.accept)
+app.command()(labels.reject)
+app.command()(labels.reopen)
 app.add_typer(labels.app, name="classes")
 app.command()(labels.undo)
 app.add_typer(models.app, name="models")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -22,7 +20,8 @@ from framekeep.cli.common import (
     print_json,
     say,
 )
-from framekeep.cli.moments import by_film, moment_json, place_of
+from framekeep.cli.lists import ListFormat, hit_json, write_list
+from framekeep.cli.moments import by_film, place_of
 from framekeep.cli.preview import can_preview, preview
 from framekeep.errors import InputError
 from framekeep.object_types import Segment
@@ -78,14 +77,6 @@ class DuplicateKind(StrEnum):
     identical = "identical"
     perceptual = "perceptual"
     semantic = "semantic"
-
-
-class ListFormat(StrEnum):
-    """The form of an exported list."""
-
-    paths = "paths"
-    csv = "csv"
-    jsonl = "jsonl"
 
 
 def search(
@@ -223,6 +214,7 @@ def export_list(
     image: ImagesOption = None,
     exclude: NotOption = None,
     where: WhereOption = None,
+    of: OfOption = SearchedFor.media,
     limit: LimitOption = 1000,
     form: Annotated[ListFormat, typer.Option("--format")] = ListFormat.csv,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
@@ -230,20 +222,25 @@ def export_list(
 ) -> None:
     """Write the results of a search to a file: paths, CSV or JSON Lines.
 
-    Example: framekeep export-list dogs.csv "a dog" --where "sharpness>100" --limit 500
+    Examples:
+
+        framekeep export-list dogs.csv "a dog" --where "sharpness>100" --limit 500
+
+        framekeep export-list dogs.csv --of objects --where "label:dog and state:accepted"
     """
     to_stdout = str(out) == "-"
+    objects = of is not SearchedFor.media
     if out.exists() and not to_stdout and not force:
         raise InputError(f"{out} exists already: name another file, or add --force.")
     texts = _texts(text, more_text)
     with opened(library) as lib:
-        hits = lib.search(texts, _weighted(image), _weighted(exclude), where, limit)
+        hits = lib.search(texts, _weighted(image), _weighted(exclude), where, limit, of=of.value)
     if to_stdout:
-        _write_list(hits, form, sys.stdout)
+        write_list(hits, form, sys.stdout, objects=objects)
     else:
         try:
             with out.open("w", encoding="utf-8", newline="") as stream:
-                _write_list(hits, form, stream)
+                write_list(hits, form, stream, objects=objects)
         except OSError as exc:
             raise InputError(f"{out} cannot be written: {exc.strerror}.") from exc
         console.print(f"{len(hits)} results written to {out}.", soft_wrap=True, markup=False)
@@ -265,43 +262,6 @@ def _split_weight(value: str) -> tuple[str, float]:
         return (text, float(weight)) if mark else (value, 1.0)
     except ValueError:
         return value, 1.0
-
-
-def hit_json(hit: Hit) -> dict[str, Any]:
-    """A hit as JSON: path, score and id first, then what is known of the photo."""
-    media = hit.media
-    found = {} if hit.segment is None else {"object": _object_json(hit.segment)}
-    return {
-        "path": str(hit.path),
-        "score": hit.score,
-        "media_id": hit.media_id,
-        "size_wh": list(media.size_wh),
-        "bytes": media.bytes,
-        "format": media.format,
-        "taken": media.taken_at_local and media.taken_at_local.isoformat(),
-        "camera": media.camera,
-        "sharpness": media.sharpness,
-        "brightness": media.brightness,
-        "tags": list(hit.tags),
-        "other_paths": [str(path) for path in hit.other_paths],
-        **moment_json(hit),
-        **found,
-    }
-
-
-def _object_json(segment: Segment) -> dict[str, Any]:
-    """An object as JSON, without its mask."""
-    return {
-        "segment_id": segment.segment_id,
-        "label": segment.label,
-        "label_source": segment.label_source,
-        "bbox_xyxy": list(segment.bbox_xyxy),
-        "area_px": segment.area_px,
-        "score": segment.score,
-        "state": segment.state,
-        "segmenter": segment.segmenter_id,
-        "tags": list(segment.tags),
-    }
 
 
 def _box(segment: Segment) -> str:
@@ -399,20 +359,3 @@ def _plain_cell(text: str) -> Any:
 def _tell_cut(cut: Sequence[str]) -> None:
     for text in cut:
         say(f"The text is longer than the encoder reads; its end was left out: {text[:60]}…")
-
-
-def _write_list(hits: Sequence[Hit], form: ListFormat, stream: Any) -> None:
-    if form is ListFormat.paths:
-        stream.writelines(f"{hit.path}\n" for hit in hits)
-    elif form is ListFormat.jsonl:
-        for hit in hits:
-            stream.write(json.dumps(hit_json(hit), ensure_ascii=False) + "\n")
-    else:
-        writer = csv.writer(stream)
-        writer.writerow(["path", "score", "media_id", "width", "height", "taken", "tags", "time_s"])
-        for hit in hits:
-            row = hit_json(hit)
-            size, taken = row["size_wh"], row["taken"]
-            tags = ",".join(hit.tags)
-            at = [row["path"], hit.score, hit.media_id]
-            writer.writerow([*at, *size, taken, tags, hit.time_s])

@@ -83,12 +83,17 @@ class ImportedObject:
 
 @dataclass(frozen=True, slots=True)
 class ImportedImage:
-    """One picture of a dataset that was read; `path` is where its file should lie."""
+    """One picture of a dataset that was read; `path` is where its file should lie.
+
+    `media_id` is given where the dataset only names a picture that lies elsewhere: whatever else
+    lies there must not be taken for it.
+    """
 
     path: Path
     size_wh: tuple[int, int]
     objects: tuple[ImportedObject, ...] = ()
     split: Split = ""
+    media_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -433,7 +433,7 @@ def test_a_link_to_a_folder_is_followed(library, tmp_path):
 
 def test_a_place_that_cannot_be_written_is_one_sentence(library, tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="Nothing can be written"):
         last(library.export("coco", tmp_path / "file" / "below"))
 
 

@@ -1,6 +1,7 @@
 """Take the documents' pictures of the web app, with Debian's Chromium.
 
-    python tools/make_app_screenshots.py docs/images
+    python tools/make_app_screenshots.py docs/images                the whole set
+    python tools/make_app_screenshots.py docs/images app-dataset    some of them
 
 The demo photos are added to a library made for it, and the shipped segmenter finds their objects;
 the real command serves them.
@@ -16,11 +17,13 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 import framekeep
 
@@ -30,9 +33,19 @@ LABELS = {
     "label:otter": "otter",
     "label:kite": "bird",
 }
-DRAWN = """() => {
-  const all = [...document.querySelectorAll(".fk-samples img")];
-  return all.length && all.every((image) => image.naturalWidth);
+# Components keep their pictures in shadow roots; lazy ones below the fold are never loaded.
+LOADED = """() => {
+  const pictures = (root) => [
+    ...root.querySelectorAll("img"),
+    ...[...root.querySelectorAll("*")].flatMap(
+      (node) => node.shadowRoot ? pictures(node.shadowRoot) : []
+    ),
+  ];
+  const seen = pictures(document).filter((image) => {
+    const { top, bottom, width } = image.getBoundingClientRect();
+    return width && bottom > 0 && top < innerHeight;
+  });
+  return seen.length > 0 && seen.every((image) => image.complete && image.naturalWidth > 0);
 }"""
 SIZE = {"width": 1280, "height": 800}
 
@@ -40,14 +53,78 @@ SIZE = {"width": 1280, "height": 800}
 def keep(page: Page, path: Path) -> None:
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(800)
+    page.wait_for_function(LOADED)
+    page.wait_for_timeout(200)  # what has loaded is painted
     Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(path, quality=86, optimize=True)
     print(path)
 
 
-def main(folder: Path) -> None:
+def search(browser: Browser, address: str) -> Page:
+    page = browser.new_page(viewport=SIZE, color_scheme="light")
+    page.goto(f"{address}/?q=flowers+and+plants")
+    page.locator(".score").first.wait_for()
+    return page
+
+
+def photo(browser: Browser, address: str) -> Page:
+    page = browser.new_page(viewport=SIZE, color_scheme="dark")
+    page.goto(f"{address}/?q=a+cat")
+    page.locator(".tile").first.click()
+    page.get_by_text("About this photo").wait_for()
+    return page
+
+
+def objects(browser: Browser, address: str) -> Page:
+    page = browser.new_page(viewport=SIZE, color_scheme="light")
+    page.goto(f"{address}/?q=an+animal&of=objects")
+    page.locator(".tile svg path").first.wait_for(state="attached")
+    page.locator(".tile").nth(1).focus()
+    return page
+
+
+def dataset(browser: Browser, address: str) -> Page:
+    page = browser.new_page(viewport=SIZE, color_scheme="light")
+    page.goto(f"{address}/datasets?where=source:person")
+    page.get_by_role("button", name="Preview").click()
+    page.locator(".fk-samples img").first.wait_for()
+    return page
+
+
+SHOTS: dict[str, Callable[[Browser, str], Page]] = {
+    "app-search": search,
+    "app-photo": photo,
+    "app-objects": objects,
+    "app-dataset": dataset,
+}
+
+
+@contextmanager
+def served(library: Path) -> Iterator[str]:
+    """The address of the app on a library."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    app = [sys.executable, "-m", "framekeep", "app", "--no-browser", "--port", str(port)]
+    server = subprocess.Popen([*app, "--library", str(library)], stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health").close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def main(folder: Path, names: Sequence[str]) -> None:
     chromium = shutil.which("chromium")
     if chromium is None:
         raise SystemExit("no Chromium here: scripts/install-browser installs Debian's")
+    if unknown := sorted(set(names) - set(SHOTS)):
+        raise SystemExit(f"there is no picture {unknown[0]}: take some of {', '.join(SHOTS)}")
     demo = sorted(Path(str(resources.files("framekeep") / "data" / "demo")).glob("*.jpg"))
     with tempfile.TemporaryDirectory() as scratch:
         library = Path(scratch) / "library"
@@ -59,45 +136,14 @@ def main(folder: Path) -> None:
                 ids = [hit.segment.segment_id for hit in hits if hit.segment]
                 lib.label(ids, name)
                 lib.accept(ids)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        app = [sys.executable, "-m", "framekeep", "app", "--no-browser", "--port", str(port)]
-        server = subprocess.Popen([*app, "--library", str(library)], stdout=subprocess.DEVNULL)
-        try:
-            for _ in range(300):
-                try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health").close()
-                    break
-                except OSError:
-                    time.sleep(0.1)
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(
-                    executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-                )
-                page = browser.new_page(viewport=SIZE, color_scheme="light")
-                page.goto(f"http://127.0.0.1:{port}/?q=flowers+and+plants")
-                page.locator(".score").first.wait_for()
-                keep(page, folder / "app-search.jpg")
-                page = browser.new_page(viewport=SIZE, color_scheme="dark")
-                page.goto(f"http://127.0.0.1:{port}/?q=a+cat")
-                page.locator(".tile").first.click()
-                page.get_by_text("About this photo").wait_for()
-                keep(page, folder / "app-photo.jpg")
-                page = browser.new_page(viewport=SIZE, color_scheme="light")
-                page.goto(f"http://127.0.0.1:{port}/?q=an+animal&of=objects")
-                page.locator(".tile svg path").first.wait_for(state="attached")
-                page.locator(".tile").nth(1).focus()
-                keep(page, folder / "app-objects.jpg")
-                page.goto(f"http://127.0.0.1:{port}/datasets?where=source:person")
-                page.get_by_role("button", name="Preview").click()
-                page.wait_for_function(DRAWN)
-                keep(page, folder / "app-dataset.jpg")
-                browser.close()
-        finally:
-            server.terminate()
-            server.wait()
+        with served(library) as address, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+            )
+            for name in names or SHOTS:
+                keep(SHOTS[name](browser, address), folder / f"{name}.jpg")
+            browser.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

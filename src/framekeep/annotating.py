@@ -67,15 +67,18 @@ class Annotating:
         """Add an object to a medium; `mask` (height, width) bool or encoded, of its full size.
 
         `segmenter_id` tells who answered, where the mask came from points or a box. Raises
-        InputError for a mask that is empty or of another size.
+        InputError for a mask that is empty or of another size, and for a film.
         """
+        from framekeep.curate import check_picture
         from framekeep.geometry import proposal
 
+        media_id = self.media_id(media)
+        check_picture(self._catalog, media_id)
         name = None if label is None else clean_name(label)
         found = proposal(mask, score, name)
         who = _author(author)
         segment_id = self._catalog.add_segment(
-            self.media_id(media), found, segmenter_id, author=who, source=source
+            media_id, found, segmenter_id, author=who, source=source
         )
         self._encode_segments([segment_id])
         return self._one(segment_id)

@@ -78,6 +78,15 @@ class Browsing:
             if i in media and i in paths
         ]
 
+    def frame_times(self, film: str | Path | Hit) -> dict[str, float]:
+        """The frames of a film that are looked at, in order: media id to seconds from its start.
+
+        None of what is no film. Raises NotFoundError.
+        """
+        ids = self._catalog.frame_ids(self.media_id(film))
+        moments = self._catalog.moments(ids)
+        return {some_id: moments[some_id].time_s for some_id in ids if some_id in moments}
+
     def film(self, media: str | Path | Hit) -> FilmView:
         """A film, named by itself or by one of its frames, with its frames by time.
 

@@ -6,16 +6,17 @@ Nothing is read but the first bytes of files whose format may have to change.
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from framekeep.errors import InputError
-from framekeep.export.dataset import Wish, safe_names
+from framekeep.export.dataset import Wish, safe_names, safe_text
 from framekeep.export.options import ExportOptions
 from framekeep.export.records import Dataset, ExportImage, ExportObject
 from framekeep.export.reports import Tally
-from framekeep.media.upright import SUFFIX, Form, form_for_training
+from framekeep.media.upright import SUFFIX, Form, form_for_training, form_of_frames
 from framekeep.object_types import Segment
 from framekeep.store.catalog import Catalog
 from framekeep.types import MediaItem
@@ -56,7 +57,9 @@ def collect(catalog: Catalog, ids: Sequence[str], options: ExportOptions) -> Col
 
     Raises InputError for a class that the library does not know.
     """
-    items, paths = catalog.media(ids), catalog.paths(ids)
+    known, paths = catalog.media(ids), catalog.paths(ids)
+    # A film is no picture: its frames are.
+    items = {media_id: item for media_id, item in known.items() if item.kind != "video"}
     tally = Tally()
     for media_id in sorted(set(ids) & set(items) - set(paths)):
         tally.add("image", GONE, media_id[:12])
@@ -65,12 +68,13 @@ def collect(catalog: Catalog, ids: Sequence[str], options: ExportOptions) -> Col
     labels = {i: _own_labels(names) for i, names in catalog.media_labels(kept).items()}
     names = _Classes.of(catalog, segments, labels, options)
     shown = _shown(catalog, paths, kept)
-    tags = catalog.tags_of(kept)
+    tags = _tags(catalog, items, kept)
     images, segmenters = [], set()
     for media_id in kept:
         found = segments.get(media_id, [])
         things = _objects(found, items[media_id], names, options, tally, shown[media_id])
         segmenters |= _segmenters(found, things)
+        moment = items[media_id].moment
         images.append(
             ExportImage(
                 media_id=media_id,
@@ -82,6 +86,8 @@ def collect(catalog: Catalog, ids: Sequence[str], options: ExportOptions) -> Col
                 tags=tags.get(media_id, ()),
                 exif_orientation=items[media_id].exif_orientation,
                 taken_at_local=items[media_id].taken_at_local,
+                film_id=moment.film_id if moment else None,
+                time_s=moment.time_s if moment else None,
             )
         )
     images = [image for image in images if _stays(image, options, tally)]
@@ -220,6 +226,19 @@ def _shown(
     return {i: PurePath(uploaded.get(path, path)).name for i, path in first.items()}
 
 
+def _tags(
+    catalog: Catalog, items: Mapping[str, MediaItem], ids: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """The tags of media; a frame has its film's, too."""
+    films = {i: moment.film_id for i in ids if (moment := items[i].moment)}
+    found = catalog.tags_of([*ids, *sorted(set(films.values()))])
+    whose = {i: dict.fromkeys((i, films.get(i, i))) for i in ids}
+    return {
+        i: tuple(sorted({tag for each in owners for tag in found.get(each, ())}))
+        for i, owners in whose.items()
+    }
+
+
 def _present(paths: Sequence[str]) -> Path:
     return next((Path(path) for path in paths if Path(path).is_file()), Path(paths[0]))
 
@@ -229,9 +248,16 @@ def _named(
 ) -> tuple[dict[str, Form], list[ExportImage]]:
     """The images under safe and unique names, in the order of these, and which change format."""
     forms: dict[str, Form] = {}
+    films = _film_names(images)
     wishes = []
     for image in images:
         item = items[image.media_id]
+        if item.video is not None:
+            forms[image.media_id] = frame_form = form_of_frames(item.video.codec)
+            tail = _time_in_name(image.time_s or 0.0)
+            name = films[image.film_id or ""]
+            wishes.append(Wish(image.media_id, name, SUFFIX[frame_form], tail))
+            continue
         form = form_for_training(image.source, item.format, image.exif_orientation)
         stem, suffix = _split_name(image.file_name, item.format)
         if form is not None:
@@ -245,6 +271,21 @@ def _named(
         names |= {i.media_id: str(i.source) for i in images if i.media_id not in forms}
     named = [replace(image, file_name=names[image.media_id]) for image in images]
     return forms, sorted(named, key=lambda image: (image.file_name.casefold(), image.media_id))
+
+
+def _film_names(images: Sequence[ExportImage]) -> dict[str, str]:
+    """A name for each film, by its id; those that share one have the id's first digits in front."""
+    stems = {i.film_id: PurePath(i.file_name).stem for i in images if i.film_id is not None}
+    shared = Counter(safe_text(stem).casefold() for stem in stems.values())
+    return {
+        film_id: stem if shared[safe_text(stem).casefold()] == 1 else f"{film_id[:12]}-{stem}"
+        for film_id, stem in stems.items()
+    }
+
+
+def _time_in_name(time_s: float) -> str:
+    """Of equal length for all times, so that the frames of a film are sorted by their names."""
+    return f"_t{time_s:010.3f}"
 
 
 def _split_name(name: str, kind: str) -> tuple[str, str]:

@@ -7,10 +7,19 @@ import unicodedata
 from collections.abc import Iterable
 
 from framekeep.errors import InputError
+from framekeep.store.catalog import Catalog
 
 LONGEST_TAG = 64
 LONGEST_NAME = 100
 LONGEST_TEXT = 10_000
+
+
+def check_picture(catalog: Catalog, media_id: str) -> None:
+    """Raise InputError for a film: objects lie on its frames."""
+    if catalog.film_states([media_id]):
+        raise InputError(
+            "This is a film, and objects lie on its frames: name one of them by its media id."
+        )
 
 
 def clean_tag(text: str) -> str:

@@ -1,10 +1,14 @@
-"""The files of a dataset: pictures copied, linked or written upright, then what describes them."""
+"""The files of a dataset: pictures copied, linked or written upright, then what describes them.
+
+A frame of a film has no file of its own: it is always written.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import cast
@@ -18,22 +22,17 @@ from framekeep.export.options import TABLES, ExportOptions
 from framekeep.export.records import Dataset, ExportImage
 from framekeep.export.table import TableFormat, write_tables
 from framekeep.geometry import decode_part, redrawn_iou
+from framekeep.media.limits import Limits
 from framekeep.media.scan import content_id
-from framekeep.media.upright import Form, read_upright, write_picture
+from framekeep.media.upright import Form, check_size, read_upright, write_picture
 from framekeep.types import RgbImage, Vectors
 
 CHANGED = "Its file has changed since it was added: add it again."
 GONE = "Its file is not where it was: add its folder again."
 _CHUNK = 1 << 20
+# So many frames of a film are read in one go: a film is opened once for them.
+FRAMES_AT_ONCE = 16
 _FORMS: dict[str, Form] = {".jpg": "jpeg", ".jpeg": "jpeg", ".jpe": "jpeg"}
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one picture may cost."""
-
-    max_pixels: int = 250_000_000
-    max_bytes: int = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,27 @@ class Written:
     reason: str | None = None
     copied: bool = False
     poor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Images that are written in one go: a photo, or frames of one film by time."""
+
+    images: tuple[ExportImage, ...]
+
+
+def tasks(images: Sequence[ExportImage]) -> Iterator[Task]:
+    """All images in tasks, in their order but for the frames of a film."""
+    films: dict[str, list[ExportImage]] = {}
+    for image in images:
+        films.setdefault(image.content, []).append(image)
+    for image in images:
+        frames = films.pop(image.content, None)
+        if frames is None:
+            continue
+        frames.sort(key=lambda frame: frame.time_s or 0.0)
+        for start in range(0, len(frames), FRAMES_AT_ONCE):
+            yield Task(tuple(frames[start : start + FRAMES_AT_ONCE]))
 
 
 def picture_place(options: ExportOptions, image: ExportImage) -> PurePosixPath:
@@ -68,8 +88,8 @@ class PictureWriter:
     """Writes the pictures of a dataset, and YOLO's labels, into a folder; several threads may use
     it.
 
-    `find` tells where a medium's files lie now. Each is compared with its SHA-256 while it is
-    read: what has changed is left out.
+    `find` tells where the files with an image's content lie now. Each is compared with its SHA-256
+    while it is read, a film once: what has changed is left out.
     """
 
     def __init__(
@@ -78,7 +98,7 @@ class PictureWriter:
         dataset: Dataset,
         options: ExportOptions,
         forms: Mapping[str, str],
-        find: Callable[[str], Sequence[str]],
+        find: Callable[[ExportImage], Sequence[str]],
         limits: Limits,
     ) -> None:
         self._folder = folder
@@ -88,6 +108,8 @@ class PictureWriter:
         self._limits = limits
         self._classes = dataset.classes
         self._crops = crop_folders(dataset) if options.format == "crops" else {}
+        self._checked: dict[tuple[str, int, int], str] = {}
+        self._checking = threading.Lock()
 
     def make_folders(self, dataset: Dataset) -> None:
         """Make every folder that pictures go to, also where none will. Raises OSError."""
@@ -100,50 +122,110 @@ class PictureWriter:
         for place in places:
             (self._folder / place).mkdir(parents=True, exist_ok=True)
 
-    def write(self, image: ExportImage) -> Written:
-        """Write what a dataset holds of one image. Raises OSError where the target refuses."""
+    def write(self, task: Task) -> list[Written]:
+        """Write what a dataset holds of these images, and tell it in their order.
+
+        Raises OSError where the target refuses.
+        """
+        first, *_ = task.images
         if self._options.format in TABLES:
-            return Written(image)
+            return [Written(image) for image in task.images]
+        return [self._photo(first)] if first.film_id is None else self._frames(task.images)
+
+    def _photo(self, image: ExportImage) -> Written:
         reason = GONE
         for path in self._places(image):
             try:
-                if self._options.format == "crops":
-                    return Written(image, self._write_crops(image, path))
-                written = self._write_whole(image, path)
-                return self._with_labels(written) if self._options.format == "yolo" else written
+                if self._options.format == "crops" or image.media_id in self._forms:
+                    return self._write_anew(image, self._upright(image, path))
+                return self._labelled(self._write_as_it_is(image, path))
             except MediaError as exc:
                 reason = str(exc)
         return Written(image, reason=reason)
 
+    def _frames(self, images: Sequence[ExportImage]) -> list[Written]:
+        """Write frames of one film, which ascend by time."""
+        done = {image.media_id: Written(image, reason=GONE) for image in images}
+        for path in self._find(images[0]):
+            left = [image for image in images if done[image.media_id].reason]
+            for image, found in self._read_frames(left, path):
+                done[image.media_id] = (
+                    Written(image, reason=str(found))
+                    if isinstance(found, MediaError)
+                    else self._write_anew(image, found)
+                )
+        return list(done.values())
+
+    def _read_frames(
+        self, images: Sequence[ExportImage], path: str
+    ) -> Iterator[tuple[ExportImage, RgbImage | MediaError]]:
+        """Frames in one pass over their film; behind one that cannot be read it begins again."""
+        from framekeep.media.video import frames_at
+
+        left = list(images)
+        try:
+            self._check_film(path, images[0].content) if left else None
+        except MediaError as exc:
+            yield from ((image, exc) for image in left)
+            return
+        while left:
+            pictures = frames_at(path, [image.time_s or 0.0 for image in left], self._limits.film)
+            fault: MediaError | None = None
+            while left and fault is None:
+                try:
+                    _, rgb = next(pictures)
+                    check_size(rgb, left[0].size_wh)
+                except MediaError as exc:
+                    fault = exc
+                yield left.pop(0), fault or rgb
+
+    def _check_film(self, path: str, content: str) -> None:
+        """Raise MediaError unless a film's file holds this content; read once for all frames."""
+        with self._checking:
+            try:
+                status = os.stat(path)  # noqa: PTH116 - paths are texts here
+            except OSError as exc:
+                raise MediaError(GONE) from exc
+            key = (path, status.st_size, status.st_mtime_ns)
+            if self._checked.get(key) != content:
+                _check(path, content)
+                self._checked[key] = content
+
     def _places(self, image: ExportImage) -> Sequence[str]:
         if self._is_referenced(image):
             return [image.file_name]
-        return self._find(image.media_id)
+        return self._find(image)
 
     def _is_referenced(self, image: ExportImage) -> bool:
         whole = self._options.holds_pictures and self._options.images == "reference"
         return whole and image.media_id not in self._forms
 
-    def _write_whole(self, image: ExportImage, path: str) -> Written:
+    def _write_anew(self, image: ExportImage, rgb: RgbImage) -> Written:
+        """Write a picture (height, width, 3) uint8, or the crops of its objects."""
+        if self._options.format == "crops":
+            return Written(image, self._write_crops(image, rgb))
+        place = picture_place(self._options, image)
+        write_picture(rgb, self._folder / place, cast(Form, self._forms[image.media_id]))
+        digest = content_id(str(self._folder / place))
+        return self._labelled(Written(image, {str(place): digest}))
+
+    def _write_as_it_is(self, image: ExportImage, path: str) -> Written:
         if self._is_referenced(image):
             _check(path, image.media_id)
             return Written(image)
         place = picture_place(self._options, image)
         target = self._folder / place
-        form = self._forms.get(image.media_id)
         copied = False
-        if form is not None:
-            write_picture(self._upright(image, path), target, cast(Form, form))
-            digest = content_id(str(target))
-        elif self._options.images == "link":
+        if self._options.images == "link":
             copied = not _link(path, target, image.media_id)
-            digest = image.media_id
         else:
             _copy(path, target, image.media_id)
-            digest = image.media_id
-        return Written(image, {str(place): digest}, copied=copied)
+        return Written(image, {str(place): image.media_id}, copied=copied)
 
-    def _with_labels(self, written: Written) -> Written:
+    def _labelled(self, written: Written) -> Written:
+        """With its labels, where the format keeps them beside the picture."""
+        if self._options.format != "yolo":
+            return written
         from framekeep.export.yolo import yolo_labels
 
         place = label_place(written.image)
@@ -153,8 +235,7 @@ class PictureWriter:
         digest = content_id(str(self._folder / place))
         return replace(written, files={**written.files, str(place): digest}, poor=poor)
 
-    def _write_crops(self, image: ExportImage, path: str) -> dict[str, str]:
-        rgb = self._upright(image, path)
+    def _write_crops(self, image: ExportImage, rgb: RgbImage) -> dict[str, str]:
         written = {}
         for thing, name in zip(image.objects, crop_names(image), strict=True):
             place = self._crops[image.split, thing.label] / name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -42,12 +42,17 @@ class ExportChoices(TypedDict, total=False):
     What goes in: `query` (a sentence, a Query, or one as a manifest keeps it) takes the search's
     best `limit` hits (1,000); `media` takes these media, by id, path or hit; else `where` alone
     takes what matches, and without any of them everything with an object or a label is taken.
+    Films are no images: their frames are taken, and always written as images of their own.
 
     `classes` (all) restricts and orders. `split` (None) is such as "80/10/10", `seed` (0) deals
-    it, and images taken within `burst_s` (3) seconds by one camera, or as near-duplicates (cosine
-    `alike`, 0.96), stay in one split. `labels` ("any") "person" leaves a segmenter's labels out.
-    `images` ("copy"), "link" or "reference". `masks` ("rle") or "polygon", for COCO. `task`
-    ("segment") or "detect", for YOLO. `only_labelled` (False) leaves out images without objects.
+    it; images taken within `burst_s` (3) seconds by one camera, near-duplicates (cosine `alike`,
+    0.96) and all frames of a film stay in one split. `labels` ("any") "person" leaves a segmenter's
+    labels out. `images` ("copy"), "link" or "reference". `masks` ("rle") or "polygon", for COCO.
+    `task` ("segment") or "detect", for YOLO. `only_labelled` (False) leaves out images without
+    objects.
+
+    `description`, `contributor`, `licence` (a name, such as "CC BY 4.0") and `licence_url` are told
+    in COCO's documents and in every manifest.
     """
 
     query: str | Query | Mapping[str, Any] | None
@@ -63,6 +68,10 @@ class ExportChoices(TypedDict, total=False):
     only_labelled: bool
     burst_s: float
     alike: float | None
+    description: str
+    contributor: str
+    licence: str
+    licence_url: str
 
 
 class Datasets:
@@ -218,11 +227,18 @@ class Datasets:
         if media is not None:
             if query is not None or where:
                 raise InputError("Name the media of a dataset, or search for them, not both.")
-            return list(dict.fromkeys(self.media_id(each) for each in media))[:limit]
+            return self._pictures_of(self.media_id(each) for each in media)[:limit]
         if query is not None:
             asked = replace(query, where=where or query.where, limit=limit or MOST_FOUND)
-            return list(dict.fromkeys(hit.media_id for hit in self.query(asked)))
-        return self._catalog.select_ids(parse_filter(where or WORTH_EXPORTING), limit)
+            return self._pictures_of(hit.media_id for hit in self.query(asked))
+        return self._catalog.pictures.select_ids(parse_filter(where or WORTH_EXPORTING), limit)
+
+    def _pictures_of(self, ids: Iterable[str]) -> list[str]:
+        """These media, each once, with a film's frames in its place."""
+        wanted = list(dict.fromkeys(ids))
+        films = self._catalog.film_states(wanted)
+        lists = ([i] if i not in films else self._catalog.frame_ids(i) for i in wanted)
+        return list(dict.fromkeys(some_id for each in lists for some_id in each))
 
     def _check_target(self, out: Path, *, overwrite: bool) -> None:
         from framekeep.export.placing import check_target
@@ -236,16 +252,9 @@ class Datasets:
             )
 
     def _source(self) -> Source:
-        from framekeep.dataset_files import Limits
         from framekeep.exporting import Source
 
-        return Source(
-            self._catalog,
-            self.info.space,
-            self._object_space,
-            Limits(self._settings.max_pixels, self._settings.max_bytes),
-            self._settings.threads,
-        )
+        return Source(self._catalog, self.info.space, self._object_space, self._limits())
 
     # Importing
 

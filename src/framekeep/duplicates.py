@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -80,6 +80,12 @@ def perceptual(catalog: Catalog, different_bits: float | None = None) -> list[Du
         raise InputError(f"Between 0 and {MOST_DIFFERENT_BITS} bits of a hash may differ.")
     hashes = [(media_id, int(phash, 16)) for media_id, phash in catalog.phashes()]
     return _best_first("perceptual", catalog, _alike_by_hash(hashes, bits))
+
+
+def alike_by_look(items: Iterable[MediaItem]) -> list[list[str]]:
+    """Groups of these photos and frames alone whose perceptual hashes hardly differ."""
+    hashes = [(item.media_id, int(item.phash, 16)) for item in items if item.phash]
+    return _alike_by_hash(hashes, DEFAULT_BITS)
 
 
 def semantic(

@@ -5,7 +5,6 @@ Told as a stream of events. Nothing stands at the dataset's place before all of 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -15,13 +14,14 @@ from typing import Any
 
 from framekeep.collecting import Collected, collect
 from framekeep.dataset_files import (
-    Limits,
     PictureWriter,
+    Task,
     Written,
     of_poor,
+    tasks,
     write_descriptions,
 )
-from framekeep.duplicates import alike_among, perceptual
+from framekeep.duplicates import alike_among, alike_by_look, perceptual
 from framekeep.errors import InputError
 from framekeep.export.dataset import count_images, count_objects
 from framekeep.export.manifest import (
@@ -34,9 +34,18 @@ from framekeep.export.manifest import (
 from framekeep.export.options import TABLES, ExportOptions
 from framekeep.export.placing import placed
 from framekeep.export.records import Dataset, ExportImage
+from framekeep.export.repeated import differences, report_of
 from framekeep.export.reports import ExportEvent, ExportKind, ExportReport, LeftOut, Tally
-from framekeep.export.splits import Shot, assign_splits, bursts, groups, parse_shares
+from framekeep.export.splits import (
+    Shot,
+    assign_splits,
+    bursts,
+    groups,
+    of_one_film,
+    parse_shares,
+)
 from framekeep.lookahead import in_threads
+from framekeep.media.limits import Limits
 from framekeep.media.scan import content_id
 from framekeep.store.catalog import Catalog
 from framekeep.types import Vectors
@@ -54,7 +63,6 @@ class Source:
     space: str
     object_space: str
     limits: Limits = field(default_factory=Limits)
-    threads: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,7 @@ def make_plan(
     media = [image.media_id for image in dataset.images]
     grouped = groups(media, _together(source, collected, options))
     labels = {i.media_id: {*i.labels, *(t.label for t in i.objects)} for i in dataset.images}
-    previous = source.catalog.splits(split_key)
+    previous = _with_films(source.catalog.splits(split_key), dataset.images)
     assigned = assign_splits(grouped, labels, shares, options.seed, previous)
     images = tuple(replace(i, split=assigned.splits[i.media_id]) for i in dataset.images)
     largest = max(map(len, grouped))
@@ -133,15 +141,22 @@ def _together(source: Source, collected: Collected, options: ExportOptions) -> l
     alike = alike_among(source.catalog, source.space, ids, options.alike)
     near = [group.media_ids for group in perceptual(source.catalog)]
     shots = [Shot(i.media_id, i.camera, i.taken_at_local) for i in collected.items.values()]
-    # Frames of one film join here as further sets, once films are in the catalog.
-    return [*near, *alike, *bursts(shots, options.burst_s)]
+    films = of_one_film({i: m.moment.film_id for i, m in collected.items.items() if m.moment})
+    looks = alike_by_look(collected.items.values()) if films else []
+    return [*near, *alike, *looks, *films, *bursts(shots, options.burst_s)]
+
+
+def _with_films(previous: Mapping[str, str], images: Sequence[ExportImage]) -> dict[str, str]:
+    """Former splits, where frames that were not there have their film's."""
+    films = {i.media_id: previous[i.content] for i in images if i.content in previous}
+    return {**films, **previous}
 
 
 def _nothing(left_out: Sequence[LeftOut]) -> str:
     if not left_out:
         return (
-            "There is nothing to export: no photo matches, or none has an object or a label yet "
-            "(`framekeep segment` finds objects)."
+            "There is nothing to export: no photo or frame matches, or none has an object or a "
+            "label yet (`framekeep segment` finds objects)."
         )
     images = [each for each in left_out if each.what == "image"] or left_out
     most = max(images, key=lambda each: each.count)
@@ -159,9 +174,16 @@ def _notes(collected: Collected, options: ExportOptions) -> tuple[str, ...]:
             f"{_images(empty)} without an object: training takes them as showing none. What was "
             'never segmented is among them; --where "has-object" leaves them out.'
         )
-    if collected.forms and options.holds_pictures:
+    frames = sum(image.film_id is not None for image in collected.dataset.images)
+    if frames and options.holds_pictures and options.images != "copy":
         notes.append(
-            f"{_images(len(collected.forms))} written anew, upright and with eight bits, since "
+            f"{_frames(frames)} of films written as images all the same: there is no file of a "
+            "frame alone that could be linked or named."
+        )
+    anew = len(collected.forms) - frames
+    if anew and options.holds_pictures:
+        notes.append(
+            f"{_images(anew)} written anew, upright and with eight bits, since "
             "training code would not read them as the masks expect."
         )
     return tuple(notes)
@@ -171,13 +193,17 @@ def _of_large_group(largest: int, count: int) -> tuple[str, ...]:
     if count < 10 or largest < LARGE_GROUP * count:
         return ()
     return (
-        f"{largest} of {count} images hang together as near-duplicates or bursts and share a "
-        "split; a greater --alike draws the line closer.",
+        f"{largest} of {count} images hang together as near-duplicates, bursts or frames of "
+        "one film and share a split; a greater --alike draws the line closer.",
     )
 
 
 def _images(count: int) -> str:
     return "1 image" if count == 1 else f"{count} images"
+
+
+def _frames(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count} frames"
 
 
 # Writing
@@ -190,8 +216,9 @@ def export_plan(plan: Plan, source: Source, out: Path) -> Events:
     leaves what was there before. Raises InputError where the place or the disk refuses.
     """
     origin = {**plan.origin, "segmenters": list(plan.collected.segmenters)}
-    info = {"date_created": datetime.now(UTC).replace(microsecond=0).isoformat()}
-    dataset = replace(plan.collected.dataset, info={**plan.collected.dataset.info, **info})
+    created = datetime.now(UTC).replace(microsecond=0).isoformat()
+    info = {**plan.collected.dataset.info, "date_created": created, **plan.options.facts}
+    dataset = replace(plan.collected.dataset, info=info)
     manifest = Manifest(dataset, plan.options, plan.collected.forms, origin=origin)
 
     def settle(written: Dataset, notes: Sequence[str]) -> dict[str, Any]:
@@ -200,7 +227,9 @@ def export_plan(plan: Plan, source: Source, out: Path) -> Events:
     with closing(_write(manifest, source, out, plan.collected.tally, settle)) as steps:
         last = yield from steps
     if plan.split_key is not None:
-        assigned = {image.media_id: image.split for image in last.dataset.images}
+        # Of a film, too: frames that are chosen anew later stay where its frames were.
+        images = last.dataset.images
+        assigned = {some: i.split for i in images for some in (i.media_id, i.content)}
         source.catalog.put_splits(plan.split_key, assigned)
     report = plan.report(last.dataset, last.report["notes"][len(plan.notes) :], str(out))
     yield ExportEvent("done", len(last.dataset.images), len(dataset.images), report=report)
@@ -216,8 +245,8 @@ def export_again(manifest: Manifest, source: Source, out: Path) -> Events:
     steps = _write(manifest, source, out, tally, lambda _dataset, _notes: manifest.report)
     with closing(steps):
         last = yield from steps
-    notes = tuple(_of_differences(manifest.files, last.files))
-    report = replace(_report_of(manifest), notes=notes, out=str(out))
+    notes = tuple(differences(manifest.files, last.files))
+    report = replace(report_of(manifest), notes=notes, out=str(out))
     count = len(last.dataset.images)
     yield ExportEvent("done", count, count, report=report)
 
@@ -259,7 +288,7 @@ class _Pictures:
         self.copied = 0
         self.poor = 0
         self._dataset = manifest.dataset
-        self._threads = source.threads
+        self._threads = source.limits.threads
         self._tally = tally
         self._writer = PictureWriter(
             part,
@@ -273,15 +302,19 @@ class _Pictures:
     def write(self) -> Events:
         """Write them all. One that cannot be had is left out, or, when it is an export made
         again, an InputError."""
-        images = self._dataset.images
+        images, done = self._dataset.images, 0
         self._writer.make_folders(self._dataset)
-        outcomes = in_threads(images, ExportImage, self._writer.write, self._threads, _AHEAD)
+        outcomes = in_threads(tasks(images), Task, self._writer.write, self._threads, _AHEAD)
         with closing(outcomes):  # type: ignore[type-var]
-            for done, outcome in enumerate(outcomes, 1):
-                assert isinstance(outcome, Written)  # noqa: S101 - nothing passes through
-                kind = self._settle(outcome)
-                name = outcome.image.file_name
-                yield ExportEvent(kind, done, len(images), name, outcome.reason)
+            for written in outcomes:
+                assert isinstance(written, list)  # noqa: S101 - nothing passes through
+                for outcome in written:
+                    done += 1
+                    kind = self._settle(outcome)
+                    name = outcome.image.file_name
+                    yield ExportEvent(kind, done, len(images), name, outcome.reason)
+        order = {image.media_id: number for number, image in enumerate(images)}
+        self.kept.sort(key=lambda image: order[image.media_id])
 
     def _settle(self, outcome: Written) -> ExportKind:
         if outcome.reason is None:
@@ -296,9 +329,9 @@ class _Pictures:
         return "left_out"
 
 
-def _finder(source: Source, dataset: Dataset) -> Callable[[str], Sequence[str]]:
-    paths = source.catalog.paths([image.media_id for image in dataset.images])
-    return lambda media_id: paths.get(media_id, [])
+def _finder(source: Source, dataset: Dataset) -> Callable[[ExportImage], Sequence[str]]:
+    paths = source.catalog.paths([image.content for image in dataset.images])
+    return lambda image: paths.get(image.content, [])
 
 
 def _vectors(source: Source, dataset: Dataset, options: ExportOptions) -> dict[str, Vectors]:
@@ -323,8 +356,7 @@ def _check_present(manifest: Manifest, source: Source) -> None:
     options = manifest.options
     if options.format in TABLES:
         return
-    ids = [image.media_id for image in manifest.dataset.images]
-    paths = source.catalog.paths(ids)
+    paths = source.catalog.paths([image.content for image in manifest.dataset.images])
     lacking = [
         image.file_name
         for image in manifest.dataset.images
@@ -333,8 +365,8 @@ def _check_present(manifest: Manifest, source: Source) -> None:
     if lacking:
         named = ", ".join(lacking[:5]) + (f" and {len(lacking) - 5} more" if lacking[5:] else "")
         raise InputError(
-            f"The library has no file with the content of {named}: add the photos that the "
-            "dataset was made of, then try again."
+            f"The library has no file with the content of {named}: add the photos and films that "
+            "the dataset was made of, then try again."
         )
 
 
@@ -344,43 +376,8 @@ def _wanted(
     referenced = manifest.options.holds_pictures and manifest.options.images == "reference"
     if referenced and image.media_id not in manifest.forms:
         return [image.file_name]
-    return paths.get(image.media_id, [])
+    return paths.get(image.content, [])
 
 
 def _is_file(path: str) -> bool:
     return Path(path).is_file()
-
-
-def _of_differences(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
-    names = {*wanted, *found}
-    differ = sorted(name for name in names if wanted.get(name) != found.get(name))
-    if not differ:
-        return []
-    return [
-        f"{len(differ)} files are not byte for byte those of the manifest, {differ[0]} first: "
-        "another version of framekeep or of its image library wrote them."
-    ]
-
-
-def _report_of(manifest: Manifest) -> ExportReport:
-    """The report of a manifest, counted anew."""
-    dataset = manifest.dataset
-    sizes = Counter({name: int(manifest.report.get(name, 0)) for name in _SIZES})
-    left_out = tuple(
-        LeftOut(each["what"], each["reason"], each["count"], tuple(each["examples"]))
-        for each in manifest.report.get("left_out", [])
-    )
-    return ExportReport(
-        format=manifest.options.format,
-        classes=dataset.classes,
-        splits=dataset.splits,
-        images=count_images(dataset),
-        objects=count_objects(dataset),
-        groups=sizes["groups"],
-        largest_group=sizes["largest_group"],
-        empty_images=sum(not image.objects for image in dataset.images),
-        left_out=left_out,
-    )
-
-
-_SIZES = ("groups", "largest_group")

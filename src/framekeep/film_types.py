@@ -77,6 +77,14 @@ class FrameChoice:
         return cls("every", float(step[1]) * _SECONDS[(step[2] or "s").lower()], per_minute)
 
 
+def parse_seconds(text: str) -> float:
+    """Seconds from "1.5", "2s", "500ms" or "1m". Raises InputError."""
+    step = _STEP.fullmatch(text.strip().lower())
+    if step is None:
+        raise InputError(f"A time is such as 1.5s, 500ms or 1m, not {text!r}.")
+    return float(step[1]) * _SECONDS[step[2] or "s"]
+
+
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
     """What is known of a film beside its size: `fps` is its average rate of frames a second."""
@@ -138,3 +146,26 @@ class FilmStep:
 
     read_to_s: float
     shot: Shot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClipEvent:
+    """One step of cutting clips: `done` of `total`, and what became of the one it is about.
+
+    `film` is the film's path and `clip` where the clip lies in the end; it holds the film from
+    `start_s` to `end_s`, and `copied` is False where it was encoded anew. `time_s` is the moment
+    that was found with `score`, the best one of the clip.
+    """
+
+    kind: Literal["started", "written", "failed", "done"]
+    done: int = 0
+    total: int = 0
+    film: str | None = None
+    film_id: str | None = None
+    clip: str | None = None
+    time_s: float = 0.0
+    start_s: float = 0.0
+    end_s: float = 0.0
+    score: float | None = None
+    copied: bool = False
+    reason: str | None = None

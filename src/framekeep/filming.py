@@ -24,8 +24,8 @@ from framekeep.types import MediaItem, RgbImage
 if TYPE_CHECKING:
     from framekeep.media.video import FilmInfo, FilmLimits
 
-# So many steps are decoded before their turn; each holds the chosen frames of one shot.
-AHEAD = 4
+# So many steps are decoded before their turn; each holds the prepared frames of one shot.
+AHEAD = 32
 # A gallery's larger thumbnail of a wide picture.
 THUMBNAIL_SIDE_PX = 360
 INDEX_PAGE = 2048

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from framekeep.curate import clean_name, clean_text
@@ -30,6 +31,10 @@ AddFiles = Callable[[Sequence[str]], Iterator[IngestEvent]]
 BATCH = 5000
 _AHEAD = 32
 NOT_THERE = "The picture is not there."
+NOT_THE_SAME = (
+    "The dataset names a picture outside of its folder, and what lies there is another one or "
+    "none: add the photo itself, then import again."
+)
 NOT_IN_LIBRARY = "The picture is not in the library, and was not to be added."
 
 
@@ -81,7 +86,10 @@ class _Importing:
         total = len(images)
         yield ImportEvent("reading", 0, total)
         told: list[_Told] = []
-        outcomes = in_threads(images, ImportedImage, _tell, threads, _AHEAD)
+        named = [image.media_id for image in images if image.media_id is not None]
+        known = self.catalog.live_ids(named)
+        tell = partial(_tell, known=known)
+        outcomes = in_threads(images, ImportedImage, tell, threads, _AHEAD)
         with closing(outcomes):  # type: ignore[type-var]
             for outcome in outcomes:
                 assert isinstance(outcome, _Told)  # noqa: S101 - nothing passes through
@@ -195,14 +203,26 @@ class _Importing:
         )
 
 
-def _tell(image: ImportedImage) -> _Told:
-    """Which content a picture has; runs in a thread."""
+def _tell(image: ImportedImage, known: Container[str]) -> _Told:
+    """Which content a picture has; runs in a thread. What is in the library need not be read."""
+    if image.media_id is not None:
+        if image.media_id in known or _content(image.path) == image.media_id:
+            return _Told(image, image.media_id)
+        # Whether anything lies there is no dataset's business.
+        return _Told(image, reason=NOT_THE_SAME)
     if not image.path.is_file():
         return _Told(image, reason=NOT_THERE)
     try:
         return _Told(image, content_id(str(image.path)))
     except MediaError as exc:
         return _Told(image, reason=str(exc))
+
+
+def _content(path: Path) -> str | None:
+    try:
+        return content_id(str(path)) if path.is_file() else None
+    except MediaError:
+        return None
 
 
 def _of_size(item: MediaItem, size_wh: tuple[int, int]) -> str:

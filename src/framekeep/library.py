@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from framekeep.annotating import Annotating
 from framekeep.browsing import THUMBNAILS_FOLDER, Browsing
+from framekeep.clipping import Clipping
 from framekeep.datasets import Datasets
 from framekeep.encoders import registry
 from framekeep.errors import (
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from framekeep.stores import Stores
 
 
-class Library(Searching, Browsing, Objects, Annotating, Datasets):
+class Library(Searching, Browsing, Objects, Annotating, Datasets, Clipping):
     """A folder that holds what framekeep knows of your media; the media stay where they are.
 
     Use as a context manager, or call `close`. Reading works beside one writing process;
@@ -276,7 +277,9 @@ class Library(Searching, Browsing, Objects, Annotating, Datasets):
 
     def status(self) -> LibraryStatus:
         """Counts, encoder and sizes at a glance; `index_count` is -1 where it cannot be opened."""
-        info = self.info
+        from framekeep.filters import Compare
+
+        info, films = self.info, Compare("kind", "=", "video")
         try:
             index_count = self._vectors.count(info.space)
         except IndexUnavailableError:
@@ -293,6 +296,8 @@ class Library(Searching, Browsing, Objects, Annotating, Datasets):
             building=self._catalog.get_meta("building"),
             precision_checks=tuple(self._catalog.checks()),
             objects=self._catalog.objects.count_matching(None),
+            films=self._catalog.count_matching(films),
+            frames=self._catalog.pictures.count_matching(films),
         )
 
     def repair(self) -> RepairReport:

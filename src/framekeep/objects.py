@@ -133,9 +133,13 @@ class Objects:
     ) -> list[Proposal]:
         """Masks for what points and boxes in a medium point at, best first, up to three.
 
-        The picture is embedded at the first prompt; further ones are quick.
+        The picture is embedded at the first prompt; further ones are quick. Raises InputError
+        for a film: name one of its frames.
         """
+        from framekeep.curate import check_picture
+
         media_id = self.media_id(media)
+        check_picture(self._catalog, media_id)
         return self.segmenter(segmenter).prompt(self.picture(media_id), prompt, media_id)
 
     # Looking at objects

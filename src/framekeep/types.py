@@ -286,7 +286,11 @@ class RepairReport:
 
 @dataclass(frozen=True, slots=True)
 class LibraryStatus:
-    """The state of a library at a glance."""
+    """The state of a library at a glance.
+
+    `media` counts photos and films, `films` those among them; `frames` the films' frames that are
+    looked at: their moments.
+    """
 
     path: str
     media: int
@@ -299,6 +303,18 @@ class LibraryStatus:
     building: str | None = None
     precision_checks: tuple[PrecisionReport, ...] = field(default_factory=tuple)
     objects: int = 0
+    films: int = 0
+    frames: int = 0
+
+    @property
+    def photos(self) -> int:
+        """The photos among the media."""
+        return self.media - self.films
+
+    @property
+    def pictures(self) -> int:
+        """What is searched, and so has a vector each: photos and frames."""
+        return self.photos + self.frames
 
 
 @dataclass(frozen=True, slots=True)

@@ -309,6 +309,24 @@ def test_an_export_is_ordered_with_everything_that_was_chosen(library: Library) 
     assert "ds_go" in [button.key for button in test.button]
 
 
+def test_what_a_dataset_says_of_itself_is_asked_for(library: Library) -> None:
+    test = opened("datasets")
+    test.text_input(key="ds_licence").set_value("CC0").run()
+    test.text_input(key="ds_licence_url").set_value("cc0.html").run()
+    assert "A licence's address begins with" in said(test)
+    assert "ds_go" not in [button.key for button in test.button]
+    test.text_input(key="ds_licence_url").set_value("https://example.org/cc0").run()
+    test.text_input(key="ds_contributor").set_value("Ann").run()
+    test.text_input(key="ds_out_coco").set_value("told").run()
+    test.button(key="ds_go").click().run()
+    until_idle()
+    document = json.loads(
+        (library.path / "exports" / "told" / "annotations.json").read_text("utf-8")
+    )
+    assert document["licenses"][0]["name"] == "CC0"
+    assert document["info"]["contributor"] == "Ann"
+
+
 def test_the_best_of_a_search_and_no_more_go_in(library: Library) -> None:
     test = opened("datasets", q="a cat", of="objects")
     test.number_input(key="ds_limit").set_value(1).run()

@@ -36,7 +36,7 @@ def test_coco_and_yolo_and_what_is_told_of_them(filled, tmp_path):
     told = run(filled, "export", "coco", out, "--split", "60/20/20").stdout
     assert "class" in told
     assert "train" in told
-    assert f"6 photos with 6 objects are in {out}." in told
+    assert f"6 images with 6 objects are in {out}." in told
     for split in ("train", "val", "test"):
         document = json.loads((out / split / "annotations.json").read_text())
         assert all((out / split / i["file_name"]).exists() for i in document["images"])
@@ -54,6 +54,22 @@ def test_coco_and_yolo_and_what_is_told_of_them(filled, tmp_path):
         report["objects"]["bird"].values()
     )
     assert all(len(line.split()) == 5 for line in lines)
+
+
+def test_a_licence_and_a_description_go_into_the_document(filled, tmp_path):
+    run(
+        filled, "export", "coco", tmp_path / "out", "--licence", "CC0 1.0",
+        "--licence-url", "https://creativecommons.org/publicdomain/zero/1.0/",
+        "--description", "Animals", "--contributor", "Ann",
+    )  # fmt: skip
+    document = json.loads((tmp_path / "out" / "annotations.json").read_text())
+    (licence,) = document["licenses"]
+    assert (licence["name"], licence["url"][:27]) == ("CC0 1.0", "https://creativecommons.org")
+    assert (document["info"]["description"], document["info"]["contributor"]) == ("Animals", "Ann")
+    run(filled, "export", "--again", tmp_path / "out" / "manifest.json", tmp_path / "again")
+    assert contents(tmp_path / "out") == contents(tmp_path / "again")
+    refused = run(filled, "export", "coco", tmp_path / "no", "--licence-url", "x", ok=False)
+    assert isinstance(refused.exception, FramekeepError)
 
 
 def test_query_preview_and_samples_write_no_dataset(filled, tmp_path):

@@ -1,4 +1,4 @@
-"""`framekeep label`, `classes`, `objects` and `undo` as a user types them."""
+"""`framekeep label`, `classes`, `objects`, `accept`, `reject` and `undo` as a user types them."""
 
 from __future__ import annotations
 
@@ -74,6 +74,59 @@ def test_a_filter_chooses_photos_or_objects(place):
     assert run_json(place, "search", "--where", "label:x") == []
 
 
+def test_objects_are_accepted_rejected_and_opened_again(place):
+    photo = place / "in" / "a.png"
+    first, second, *others = run_json(place, "objects", photo)
+    total = len(run_json(place, "search", "--of", "objects", "--where", "format:png"))
+    assert run_json(place, "accept", first["segment_id"]) == {"accepted": 1}
+    accepted = run_json(place, "objects", photo)[0]
+    assert (accepted["state"], accepted["label_source"]) == ("accepted", "person")
+    assert accepted["label"] == first["label"], "the segmenter's label is a person's now"
+    told = run(place, "reject", "--where", "name:a.png and state:open").stdout
+    assert told == f"{len(others) + 1} objects rejected.\n"
+    assert [one["segment_id"] for one in run_json(place, "objects", photo)] == [first["segment_id"]]
+    assert len(run_json(place, "search", "--of", "objects", "--where", "format:png")) == (
+        total - len(others) - 1
+    )
+    states = [one["state"] for one in run_json(place, "objects", photo, "--rejected")]
+    assert sorted(states) == ["accepted", *["rejected"] * (len(others) + 1)]
+    assert run(place, "reopen", second["segment_id"]).stdout == "1 object reopened.\n"
+    assert len(run_json(place, "objects", photo)) == 2
+    assert "Taken back" in run(place, "undo").stdout
+    assert run_json(place, "reopen", "--where", "state:rejected") == {"reopened": len(others) + 1}
+    assert len(run_json(place, "objects", photo)) == len(others) + 2
+
+
+def test_photos_and_objects_get_notes_attributes_and_tags(place):
+    photo = place / "in" / "a.png"
+    first, *others = run_json(place, "objects", photo)
+    own = ("--object", first["segment_id"])
+    assert run_json(place, "note", "the neighbour's", photo, *own) == {"changed": 2}
+    assert run(place, "attribute", "pose", "lying", *own).stdout == "1 with this pose.\n"
+    every = ("--where", "name:a.png", "--of", "objects")
+    assert run_json(place, "tag", *every, "--add", "small") == {"objects": len(others) + 1}
+    assert run_json(place, "tag", photo, *own, "--add", "both") == {"objects": 1, "media": 1}
+    shown, *_ = run_json(place, "objects", photo)
+    assert sorted(shown["tags"]) == ["both", "small"]
+    said = {(one["kind"], one["key"], one["value"]) for one in shown["annotations"]}
+    assert {("note", "", "the neighbour's"), ("attribute", "pose", "lying")} <= said
+    (hit,) = run_json(place, "search", "--where", "tag:both")
+    assert Path(hit["path"]) == photo
+    assert run(place, "attribute", "pose", "", *own).stdout == "1 without pose.\n"
+    assert run(place, "note", "", photo, *own).stdout == "2 without a note.\n"
+    run(place, "tag", *every, "--remove", "small", "--remove", "both")
+    shown, *_ = run_json(place, "objects", photo)
+    assert shown["tags"] == []
+    assert not [one for one in shown["annotations"] if one["kind"] in ("note", "attribute")]
+
+
+def test_what_is_no_object_is_not_judged(place):
+    for command in ("accept", "reject", "reopen"):
+        result = run(place, command, place / "in" / "a.png", ok=False)
+        assert isinstance(result.exception, FramekeepError)
+        assert "name their ids" in str(result.exception)
+
+
 def test_classes_in_one_place(place):
     photo = place / "in" / "a.png"
     assert "There are no classes yet" in run(place, "classes").stdout
@@ -98,6 +151,12 @@ def test_classes_in_one_place(place):
         (["label", "dog", "nowhere.jpg"], "not in this library"),
         (["label", "dog", "--object", "f" * 32], "no object"),
         (["label", "dog", "--where", "lable:x"], "did you mean label"),
+        (["accept"], "--where EXPR"),
+        (["note", "x"], "Name photos"),
+        (["attribute", "pose", "lying"], "Name photos"),
+        (["tag", "--object", "f" * 32, "--add", "x"], "no object"),
+        (["reject", "f" * 32], "no object"),
+        (["reopen", "--where", "stat:open"], "did you mean state"),
         (["classes", "rename", "none", "x"], "framekeep classes"),
         (["classes", "add", "x", "--colour", "red"], "#rrggbb"),
     ],

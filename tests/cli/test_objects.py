@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -103,6 +104,31 @@ def test_objects_are_found_with_label_box_and_id(place):
         place / "lib",
     )
     assert itself[0]["object"]["segment_id"] == first["segment_id"]
+
+
+def test_objects_are_listed_in_a_file(place, tmp_path):
+    library = ("--library", place / "lib")
+    searched = run_json("search", "a cat", "--of", "objects", *library)
+    out = tmp_path / "objects.csv"
+    run("export-list", out, "a cat", "--of", "objects", *library)
+    with out.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["segment_id"] for row in rows] == [hit["object"]["segment_id"] for hit in searched]
+    for row, hit in zip(rows, searched, strict=True):
+        assert (row["path"], row["label"]) == (hit["path"], hit["object"]["label"])
+        box = [float(row[edge]) for edge in ("left", "top", "right", "bottom")]
+        assert box == hit["object"]["bbox_xyxy"]
+        assert int(row["area_px"]) == hit["object"]["area_px"]
+    run("export-list", out, "a cat", "--of", "both", "--force", *library)
+    with out.open(encoding="utf-8", newline="") as file:
+        both = list(csv.DictReader(file))
+    assert len([row for row in both if not row["segment_id"]]) == 4
+    assert len(both) == 4 + len(rows)
+    lines = run("export-list", "-", "--where", "score>=0", "--of", "objects", "--format", "paths",
+                *library).stdout.splitlines()  # fmt: skip
+    assert sorted(lines) == sorted({hit["path"] for hit in searched})
+    empty = run("export-list", "-", "--where", "label:none", "--of", "objects", *library).stdout
+    assert empty.strip().split(",") == list(rows[0])
 
 
 def test_duplicates_among_objects(place):

@@ -174,6 +174,11 @@ NO_SENSE = [
     ({"format": "coco", "media": [], "query": "x"}, "not both"),
     ({"format": "coco", "where": "bytes<1"}, "nothing to export"),
     ({"format": "coco", "burst_s": -1}, "burst"),
+    ({"format": "coco", "licence": "CC0", "licence_url": "cc0.html"}, "begins with https"),
+    ({"format": "coco", "licence_url": "https://example.org/cc0"}, "needs its name"),
+    ({"format": "coco", "description": "a\0b"}, "control character"),
+    ({"format": "coco", "contributor": "x" * 2001}, "at most 2,000 characters"),
+    ({"format": "coco", "licence": None}, "is a text"),
 ]
 
 
@@ -316,6 +321,35 @@ def test_names_come_from_files_and_uploads_and_are_safe(tmp_path):
             library.media_id(tmp_path / folder / "IMG.jpg")[:12] for folder in ("one", "two")
         )
         assert sorted(names) == sorted([*(f"{p}-IMG.jpg" for p in prefixes), "ф_ con_.JPG"])
+
+
+FACTS = {
+    "description": "Käfer im Garten 🐞",
+    "contributor": "Ann",
+    "licence": "CC BY 4.0",
+    "licence_url": "https://creativecommons.org/licenses/by/4.0/",
+}
+
+
+def test_a_dataset_says_of_itself_what_it_is_told_and_again(library, tmp_path):
+    last(library.export("coco", tmp_path / "plain"))
+    last(library.export("coco", tmp_path / "out", split="50/50", **FACTS))
+    for split in ("train", "val"):
+        document = coco(tmp_path / "out" / split)
+        info = document["info"]
+        assert (info["description"], info["contributor"]) == ("Käfer im Garten 🐞", "Ann")
+        (licence,) = document["licenses"]
+        assert (licence["name"], licence["url"]) == (FACTS["licence"], FACTS["licence_url"])
+        assert {image["license"] for image in document["images"]} == {licence["id"]}
+    last(library.export_again(tmp_path / "out", tmp_path / "again"))
+    assert contents(tmp_path / "again") == contents(tmp_path / "out")
+    plain = coco(tmp_path / "plain")
+    assert [(each["name"], each["url"]) for each in plain["licenses"]] == [("unknown", "")]
+    options = json.loads((tmp_path / "plain" / "manifest.json").read_text("utf-8"))["options"]
+    assert not options.keys() & FACTS.keys()  # a manifest is as it was before there were any
+    last(library.export("yolo", tmp_path / "yolo", **FACTS))
+    manifest = json.loads((tmp_path / "yolo" / "manifest.json").read_text("utf-8"))
+    assert manifest["info"]["license"] == FACTS["licence"]
 
 
 def test_the_formats_without_pictures_hold_vectors(library, tmp_path):

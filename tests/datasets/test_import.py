@@ -115,6 +115,42 @@ def test_yolo_comes_back_closely_with_its_classes(library, tmp_path):
             assert decode_mask(after.mask).sum() == after.area_px
 
 
+@pytest.mark.parametrize("split", [None, "60/20/20"])
+def test_coco_that_only_names_its_pictures_comes_back_exactly(rich, tmp_path, split):
+    last(rich.export("coco", tmp_path / "out", "pixels>0", split=split, images="reference"))
+    assert not list((tmp_path / "out").rglob("*.jpg"))
+    with memory_library(tmp_path / "other") as other:
+        report = last(other.import_dataset(tmp_path / "out"))
+        assert (report.problems, report.images, report.added) == ((), 6, 6)
+        assert things(other) == things(rich)
+
+
+def test_a_named_picture_that_was_moved_or_replaced_is_known_by_its_content(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for path in demo_photos(2):
+        shutil.copy(path, photos)
+    with memory_library(tmp_path / "library") as library:
+        list(library.add(photos))
+        label_all(library)
+        last(library.export("coco", tmp_path / "out", images="reference"))
+        before = things(library)
+    first, second = sorted(photos.iterdir())
+    moved = first.rename(tmp_path / "moved.jpg")
+    second.write_bytes(b"a letter")
+    with memory_library(tmp_path / "other") as other:
+        report = last(other.import_dataset(tmp_path / "out"))
+        assert (report.images, report.added, len(report.problems)) == (0, 0, 2)
+        assert all("outside of its folder" in problem.what for problem in report.problems)
+        assert things(other) == Counter()
+        list(other.add(moved))
+        report = last(other.import_dataset(tmp_path / "out", add=False))
+        assert (report.images, len(report.problems)) == (1, 1)
+        assert things(other) == Counter(
+            {key: n for key, n in before.items() if key[0] == other.media_id(moved)}
+        )
+
+
 def test_importing_twice_changes_nothing(rich, tmp_path):
     last(rich.export("coco", tmp_path / "out", "pixels>0"))
     before = things(rich)

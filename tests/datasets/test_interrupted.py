@@ -59,7 +59,7 @@ def test_a_kill_leaves_the_former_dataset_and_the_next_run_clears_up(library, tm
         assert child.stdout is not None
         assert [child.stdout.readline() for _ in range(3)] == ["1\n", "2\n", "3\n"]
         assert hidden(tmp_path) == [".out.framekeep-lock", ".out.framekeep-part"]
-        with pytest.raises(InputError, match="Another process is writing a dataset"):
+        with pytest.raises(InputError, match="Another process is writing to"):
             last(library.export("coco", out, overwrite=True))
     finally:
         child.send_signal(signal.SIGKILL)

@@ -1,19 +1,17 @@
-"""The documents' Python blocks run as they stand, beside a folder with the demo photos."""
+"""The documents' Python blocks run as they stand, beside the demo photos and a film."""
 
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import framekeep
+from tests.helpers.demo_film import demo_film
+from tests.helpers.documents import ROOT, copy_photos
 
-ROOT = Path(__file__).parents[2]
-DEMO = Path(framekeep.__file__).parent / "data" / "demo"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DOCUMENTS = sorted(
     str(path.relative_to(ROOT))
@@ -35,7 +33,8 @@ def test_python_blocks_run(document: str, tmp_path: Path) -> None:
         + block.group(1)
         for previous, block in _with_previous_end(text)
     )
-    shutil.copytree(DEMO, tmp_path / "photos", ignore=shutil.ignore_patterns("*.md"))
+    copy_photos(tmp_path / "photos")
+    demo_film(tmp_path / "videos" / "holiday.mp4")
     (tmp_path / Path(document).name).with_suffix(".py").write_text(script, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-W", "error", Path(document).with_suffix(".py").name],
@@ -62,3 +61,15 @@ def test_links_to_files_lead_somewhere(document: str) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
         if "://" not in target:
             assert (path.parent / target).exists(), target
+
+
+def test_the_app_document_lists_the_keys_of_the_annotation_view() -> None:
+    component = ROOT / "src" / "framekeep" / "app" / "components" / "annotator.js"
+    listed = component.read_text("utf-8").partition("const KEYS = [")[2].partition("\n];")[0]
+    keys = [key for key, _ in re.findall(r'\["([^"]+)", "([^"]+)"\]', listed)]
+    assert len(keys) >= 20
+    text = (ROOT / "docs" / "app.md").read_text(encoding="utf-8")
+    table = text.partition("\n## Annotate\n")[2].partition("\n## ")[0]
+    left = " ".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|"))
+    keyed = re.compile(r"\w+|[←→↑↓\[\]?]")
+    assert set(keyed.findall(" ".join(keys))) - {"and"} <= set(keyed.findall(left))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -18,7 +20,14 @@ from pycocotools import mask as coco
 import framekeep
 from framekeep.geometry import box_mask, decode_mask, encode_mask
 from framekeep.object_types import BoolMask, Segment
-from tests.e2e.conftest import Server, demo_photos, keep_screen, settled
+from tests.e2e.conftest import (
+    Server,
+    assert_no_traceback,
+    demo_photos,
+    keep_screen,
+    settled,
+    start_server,
+)
 from tests.e2e.test_looks import serious
 
 PHOTO = demo_photos()[4]  # a bird of prey on a branch, 1024 x 576
@@ -111,10 +120,42 @@ def drawn_library(own_library: Path) -> Path:
 
 
 @pytest.fixture
-def view(page: Page, serve: Callable[..., Server], drawn_library: Path) -> View:
+def own_view(page: Page, serve: Callable[..., Server], drawn_library: Path) -> View:
+    """The view of a photo in a library that no other test has touched."""
     with framekeep.open(drawn_library) as library:
         media_id = library.media_id(PHOTO)
     return View(page, serve(drawn_library), media_id).open()
+
+
+@pytest.fixture(scope="module")
+def annotate_server(
+    demo_library: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """One server for the tests that look at a photo of their own alone."""
+    folder = tmp_path_factory.mktemp("annotate")
+    library = Path(shutil.copytree(demo_library, folder / "library"))
+    environment = {name: str(folder) for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
+    server = start_server(library, folder / "log", FRAMEKEEP_OFFLINE="1", **environment)
+    yield server
+    server.stop()
+    assert_no_traceback(server.log)
+
+
+@pytest.fixture
+def view(page: Page, annotate_server: Server, tmp_path: Path) -> View:
+    """The view of the test's own copy of the photo, with one object of a person."""
+    path = tmp_path / "perched.png"
+    with Image.open(PHOTO) as photo:
+        # The name of the test in the lowest bits makes another content, and looks the same.
+        pixels = np.array(photo)
+        number = int.from_bytes(hashlib.sha256(str(tmp_path).encode()).digest()[:4])
+        pixels[0, :32, 0] = pixels[0, :32, 0] & 0xFE | (number >> np.arange(32)) & 1
+        Image.fromarray(pixels).save(path, compress_level=1)
+    with framekeep.open(annotate_server.library) as library:
+        list(library.add(path))
+        media_id = library.media_id(path)
+        library.draw(media_id, box_mask(BOX, SIZE_WH))
+    return View(page, annotate_server, media_id).open()
 
 
 def script(name: str) -> str:
@@ -139,10 +180,10 @@ def test_masks_are_read_as_pycocotools_reads_them(page: Page) -> None:
         x = np.floor((np.arange(columns) + 0.5) * width / columns).astype(int)
         y = np.floor((np.arange(rows) + 0.5) * height / rows).astype(int)
         got = page.evaluate(
-            "([counts, size, grid]) => [...decodeMask(counts, size, grid)]",
+            "([counts, size, grid]) => decodeMask(counts, size, grid).join('')",
             [encode_mask(mask).counts, [width, height], [columns, rows]],
         )
-        assert got == mask[np.ix_(y, x)].astype(int).ravel().tolist()
+        assert got == "".join(mask[np.ix_(y, x)].astype(int).ravel().astype(str))
 
 
 def test_runs_of_a_large_mask_are_read_in_a_moment(page: Page) -> None:
@@ -325,7 +366,8 @@ def test_places_stay_right_when_zoomed_and_moved(view: View) -> None:
 # Labels and states
 
 
-def test_labels_by_keyboard_and_undo(view: View) -> None:
+def test_labels_by_keyboard_and_undo(own_view: View) -> None:
+    view = own_view
     view.choose()
     view.press("l")
     view.page.keyboard.type("osprey")

@@ -191,6 +191,22 @@ def test_pictures_that_do_not_fit(tmp_path, entry, words):
     assert words in problem
 
 
+def test_a_whole_path_is_taken_within_the_dataset_or_with_its_content_id(tmp_path):
+    content = document()
+    inside = tmp_path / "images" / "cat.png"
+    outside = tmp_path.parent / "cat.png"
+    content["images"][0]["file_name"] = str(inside)
+    (image,), problems = read_coco(save(tmp_path, content))
+    assert (image.path, image.media_id, problems) == (inside, None, [])
+    content["images"][0] |= {"file_name": str(outside), "media_id": "ab" * 32}
+    (image,), problems = read_coco(save(tmp_path, content))
+    assert (image.path, image.media_id, problems) == (outside, "ab" * 32, [])
+    for media_id in ("AB" * 32, "ab" * 31, None, 7):
+        content["images"][0]["media_id"] = media_id
+        images, (problem, *_) = read_coco(save(tmp_path, content))
+        assert (images, "outside" in problem.what) == ([], True)
+
+
 def test_objects_of_a_picture_that_was_left_out_are_told(tmp_path):
     content = document()
     content["images"][0]["file_name"] = "/etc/passwd"

@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framekeep.errors import InputError
-from framekeep.export.splits import Shot, assign_splits, bursts, groups, parse_shares
+from framekeep.export.splits import (
+    Shot,
+    assign_splits,
+    bursts,
+    groups,
+    of_one_film,
+    parse_shares,
+)
 
 START = datetime(2024, 5, 6, 7, 8, 9)
 SHARES = parse_shares("60/20/20")
@@ -106,6 +113,25 @@ def test_no_group_ever_spans_two_splits_and_every_split_gets_one(library):
 
 
 @settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.one_of(st.none(), st.integers(0, 5)), min_size=1, max_size=60),
+    st.lists(st.integers(0, 400), min_size=60, max_size=60),
+    st.integers(0, 3),
+)
+def test_no_film_is_torn_apart_whatever_bursts_are_across_it(films, seconds, seed):
+    """Photos (without a film) and frames mixed; bursts join some of them."""
+    media = ids(len(films))
+    film_of = {i: f"film {film}" for i, film in zip(media, films, strict=True) if film is not None}
+    taken = [shot(i, second) for i, second in zip(media, seconds, strict=False)]
+    together = [*of_one_film(film_of), *bursts(taken)]
+    splits = assign_splits(groups(media, together), {}, SHARES, seed).splits
+    assert set(splits) == set(media)
+    seen = defaultdict(set)
+    for media_id, film_id in film_of.items():
+        seen[film_id].add(splits[media_id])
+    assert all(len(found) == 1 for found in seen.values())
+
+
 @given(libraries())
 def test_what_was_dealt_stays_when_media_are_added(library):
     names, together, labels, old, shares, seed = library

@@ -1,4 +1,4 @@
-"""Commands as they stand in a document, run in a home of their own that holds a few pictures."""
+"""Commands as they stand in a document, run in a home that holds a few pictures and a film."""
 
 from __future__ import annotations
 
@@ -11,10 +11,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import framekeep
+from tests.helpers.demo_film import demo_film
 
 ROOT = Path(__file__).parents[2]
 DEMO = Path(framekeep.__file__).parent / "data" / "demo"
+# All that the documents look for (cat, dogs, otters, bird, sunset, food) and a few others. To
+# segment all photos would take most of the time of these tests.
+SHOWN = tuple(f"demo-{number:02}.jpg" for number in (1, 2, 4, 5, 9, 11, 13, 16, 25, 29))
 BLOCK = re.compile(r"^```(?:sh|console|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def copy_photos(folder: Path) -> None:
+    """A folder with the photos that the documents look for."""
+    folder.mkdir()
+    for name in SHOWN:
+        shutil.copy(DEMO / name, folder)
 
 
 def commands_of(document: str) -> list[str]:
@@ -29,8 +40,9 @@ def run_commands(commands: Sequence[str], home: Path, fail: Sequence[str] = ()) 
 
     Those in `fail` must end with 1, all others with 0, none with a traceback.
     """
-    shutil.copytree(DEMO, home / "Pictures")
+    copy_photos(home / "Pictures")
     shutil.copy(DEMO / "demo-02.jpg", home / "Pictures" / "cat.jpg")
+    demo_film(home / "Videos" / "holiday.mp4")
     script = home / "bin" / "framekeep"
     script.parent.mkdir()
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m framekeep "$@"\n', encoding="utf-8")

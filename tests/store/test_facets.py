@@ -109,7 +109,7 @@ def narrowed(where: str | None, value: FacetValue) -> str:
 
 
 @given(where=filters())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_each_value_finds_what_it_counts(catalog: Catalog, where: str | None) -> None:
     tree = parse_filter(where) if where else None
     facets = catalog.facets(tree)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from framekeep.errors import InputError
 from framekeep.library import Library
 from framekeep.settings import Settings, load_settings
 
@@ -33,6 +35,27 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for program
 WhereOption = Annotated[
     str | None,
     typer.Option("--where", metavar="EXPR", help='Filter, such as "taken>=2024-05 and tag:trip".'),
+]
+
+
+PhotosArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="PHOTO…", help="Paths or media ids.")
+]
+ObjectOption = Annotated[
+    list[str] | None,
+    typer.Option("--object", metavar="ID", help="An object's id; may be repeated."),
+]
+
+
+class Chosen(StrEnum):
+    """What a filter chooses."""
+
+    media = "media"
+    objects = "objects"
+
+
+ChosenOption = Annotated[
+    Chosen, typer.Option("--of", help="What --where chooses: photos, or the objects in them.")
 ]
 
 
@@ -79,6 +102,22 @@ def opened(
         if opened_library.notice:
             say(opened_library.notice)
         yield opened_library
+
+
+def targets(
+    lib: Library,
+    photos: list[str] | None,
+    objects: list[str] | None,
+    where: str | None,
+    of: Chosen,
+) -> list[str]:
+    """The photos and objects that a command names or chooses. Raises InputError without any."""
+    if not (photos or objects or where):
+        raise InputError("Name photos, objects with --object ID, or choose with --where EXPR.")
+    named = [*(photos or []), *(objects or [])]
+    if not where:
+        return named
+    return [*named, *(lib.ids_where(where) if of is Chosen.media else lib.object_ids(where))]
 
 
 def print_json(value: object) -> None:

@@ -86,7 +86,8 @@ def export(
     ] = None,
     where: WhereOption = None,
     query: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Take the best photos of a search.")
+        str | None,
+        typer.Option(metavar="TEXT", help="Take the best photos and moments of a search."),
     ] = None,
     limit: Annotated[
         int | None,
@@ -112,13 +113,28 @@ def export(
         LabelsName, typer.Option(help="person: leave a segmenter's own labels out.")
     ] = LabelsName.any,
     images: Annotated[
-        ImagesName, typer.Option(help="Copy or hard-link the photos, or name where they lie.")
+        ImagesName,
+        typer.Option(
+            help="Copy or hard-link photos, or name where they lie; frames are always written."
+        ),
     ] = ImagesName.copy,
     masks: Annotated[MasksName, typer.Option(help="COCO: how masks are written.")] = MasksName.rle,
     task: Annotated[TaskName, typer.Option(help="YOLO: outlines or boxes.")] = TaskName.segment,
     only_labelled: Annotated[
         bool, typer.Option("--only-labelled", help="Leave photos without an object out.")
     ] = False,
+    description: Annotated[
+        str, typer.Option(metavar="TEXT", help="COCO: what the dataset says of itself.")
+    ] = "",
+    contributor: Annotated[
+        str, typer.Option(metavar="TEXT", help="COCO: who made the dataset.")
+    ] = "",
+    licence: Annotated[
+        str, typer.Option(metavar="NAME", help='COCO: the photos\' licence, such as "CC BY 4.0".')
+    ] = "",
+    licence_url: Annotated[
+        str, typer.Option("--licence-url", metavar="URL", help="COCO: where the licence stands.")
+    ] = "",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace what is there, once all is written.")
     ] = False,
@@ -136,15 +152,18 @@ def export(
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a dataset to train on: photos, their objects and labels, split without leaks.
+    """Write a dataset to train on: photos and frames, their objects and labels, without leaks.
 
-    Without --where and --query, every photo that has an object or a label is taken. Near-duplicates
-    and bursts stay in one split, and a photo stays in its split when others are added. Nothing
+    Without --where and --query, every photo or frame that has an object or a label is taken.
+    Near-duplicates, bursts and the frames of a film stay in one split, and a photo stays in its
+    split when others are added. Frames are written as images, named by film and time. Nothing
     stands at OUT before all of it is written. A manifest beside the dataset tells how it was made.
 
     Examples:
 
         framekeep export coco dogs --where "label:dog" --split 80/10/10
+
+        framekeep export coco runs --where "kind:video and label:dog" --split 80/20
 
         framekeep export yolo street --query "a street at night" --classes car,person --preview
 
@@ -158,7 +177,8 @@ def export(
         "query": query, "limit": limit, "classes": _listed(classes), "split": split,
         "seed": seed, "burst_s": burst, "alike": alike, "labels": labels.value,
         "images": images.value, "masks": masks.value, "task": task.value,
-        "only_labelled": only_labelled,
+        "only_labelled": only_labelled, "description": description, "contributor": contributor,
+        "licence": licence, "licence_url": licence_url,
     }  # fmt: skip
     if preview or samples:
         with opened(library) as lib:
@@ -302,25 +322,25 @@ def _show_report(report: ExportReport, as_json: bool) -> None:
         return
     console.print(_counts(report))
     _show_rest(report)
-    what = f"{report.image_count} photos with {report.object_count} objects"
+    what = f"{report.image_count} images with {report.object_count} objects"
     console.print(f"{what} are in {report.out}.", markup=False, soft_wrap=True)
 
 
 def _counts(report: ExportReport) -> Table:
-    """Objects by class and split, and the photos of each split."""
+    """Objects by class and split, and the images of each split."""
     table = Table(box=None, pad_edge=False)
     table.add_column("class", overflow="fold")
     for split in report.splits:
         table.add_column(split or "objects", justify="right")
     for name, counts in report.objects.items():
         table.add_row(Text(name), *(str(counts[split]) for split in report.splits))
-    table.add_row("photos", *(str(report.images[split]) for split in report.splits))
+    table.add_row("images", *(str(report.images[split]) for split in report.splits))
     return table
 
 
 def _show_rest(report: ExportReport) -> None:
     for left in report.left_out:
-        what = "photos" if left.what == "image" else "objects"
+        what = "images" if left.what == "image" else "objects"
         such = ", ".join(left.examples[:3])
         line = f"{left.count} {what} left out: {left.reason} ({such}{', …' * (left.count > 3)})"
         console.print(line, markup=False, soft_wrap=True)

@@ -10,7 +10,18 @@ from rich.table import Table
 from rich.text import Text
 
 from framekeep.cli.adding import report
-from framekeep.cli.common import JsonOption, LibraryOption, console, opened, print_json
+from framekeep.cli.common import (
+    Chosen,
+    ChosenOption,
+    JsonOption,
+    LibraryOption,
+    ObjectOption,
+    PhotosArgument,
+    WhereOption,
+    console,
+    opened,
+    print_json,
+)
 from framekeep.cli.progress import follow
 from framekeep.errors import InputError
 from framekeep.types import LibraryStatus
@@ -38,7 +49,8 @@ def status_table(state: LibraryStatus) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     rows = {
         "library": state.path,
-        "photos": str(state.media),
+        "photos": str(state.photos),
+        **({"films": str(state.films), "moments": str(state.frames)} if state.films else {}),
         **({"objects": str(state.objects)} if state.objects else {}),
         **{f"files {name}": str(number) for name, number in state.files.items()},
         "tags": str(state.tags),
@@ -64,8 +76,9 @@ def status_table(state: LibraryStatus) -> Table:
 def _index_state(state: LibraryStatus) -> str:
     if state.index_count < 0:
         return "cannot be opened: run `framekeep repair`"
-    if state.index_count != state.media:
-        return f"{state.index_count} of {state.media} photos: run `framekeep repair`"
+    if state.index_count != state.pictures:
+        what = "photos and moments" if state.films else "photos"
+        return f"{state.index_count} of {state.pictures} {what}: run `framekeep repair`"
     return f"{state.index_count} vectors"
 
 
@@ -116,41 +129,51 @@ def problems(
 
 
 def tag(
-    photos: Annotated[
-        list[str] | None, typer.Argument(metavar="PHOTO…", help="Paths or media ids.")
-    ] = None,
+    photos: PhotosArgument = None,
     add: Annotated[
         list[str] | None, typer.Option("--add", "-a", metavar="TAG", help="May be repeated.")
     ] = None,
     remove: Annotated[
         list[str] | None, typer.Option("--remove", "-r", metavar="TAG", help="May be repeated.")
     ] = None,
-    where: Annotated[
-        str | None, typer.Option("--where", metavar="EXPR", help="Tag every photo that matches.")
-    ] = None,
+    objects: ObjectOption = None,
+    where: WhereOption = None,
+    of: ChosenOption = Chosen.media,
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add and remove tags; without any, list the tags there are.
+    """Add and remove tags of photos or of objects; without any, list the tags there are.
 
     Examples:
 
         framekeep tag ~/Pictures/cat.jpg --add pet --add "best of 2024"
 
         framekeep tag --where "taken:2024-05" --add trip
+
+        framekeep tag --where "label:dog and score<0.4" --of objects --add blurred
     """
     with opened(library) as lib:
-        if not (photos or where):
+        if not (photos or objects or where):
             if add or remove:
                 raise InputError("Name the photos to tag, or choose them with --where EXPR.")
             _list_tags(lib.tags(), as_json)
             return
-        chosen = [*(photos or []), *(lib.ids_where(where) if where else [])]
-        changed = lib.tag(chosen, add or [], remove or [])
+        media, things = list(photos or []), list(objects or [])
+        if where and of is Chosen.objects:
+            things += lib.object_ids(where)
+        elif where:
+            media += lib.ids_where(where)
+        done = {}
+        if things:
+            done["objects"] = lib.tag_segments(things, add or [], remove or [])
+        if media or not things:
+            done["media"] = lib.tag(media, add or [], remove or [])
     if as_json:
-        print_json({"media": changed})
-    else:
-        console.print(f"{changed} photos tagged.")
+        print_json(done)
+        return
+    words = {"media": "photos", "objects": "objects"}
+    told = " and ".join(f"{number} {words[kind]}" for kind, number in done.items())
+    console.print(f"{told} tagged.")
 
 
 def _list_tags(tags: dict[str, int], as_json: bool) -> None:

@@ -1,48 +1,49 @@
-"""`framekeep label`, `classes`, `objects` and `undo`."""
+"""`framekeep label`, `classes`, `objects`, `accept`, `reject`, `reopen` and `undo`."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from framekeep.cli.common import JsonOption, LibraryOption, console, opened, print_json
+from framekeep.cli.common import (
+    Chosen,
+    ChosenOption,
+    JsonOption,
+    LibraryOption,
+    ObjectOption,
+    PhotosArgument,
+    WhereOption,
+    console,
+    opened,
+    print_json,
+    targets,
+)
+from framekeep.cli.moments import clock
 from framekeep.errors import InputError
+from framekeep.library import Library
 from framekeep.object_types import Annotation, Change, Segment
 
 app = typer.Typer(help="The classes that photos and objects are labelled with.")
 
 SHOWN_CHANGES = 20
 ClassArgument = Annotated[str, typer.Argument(metavar="CLASS", help="A class' name.")]
-
-
-class LabelOf(StrEnum):
-    """What a filter chooses."""
-
-    media = "media"
-    objects = "objects"
+ObjectsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="OBJECT…", help="Their ids, as `framekeep objects` lists them."),
+]
 
 
 def label(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help='The class, made if new; "" takes labels away.')
     ],
-    photos: Annotated[
-        list[str] | None, typer.Argument(metavar="PHOTO…", help="Paths or media ids.")
-    ] = None,
-    objects: Annotated[
-        list[str] | None,
-        typer.Option("--object", metavar="ID", help="An object's id; may be repeated."),
-    ] = None,
-    where: Annotated[
-        str | None, typer.Option("--where", metavar="EXPR", help="Label all that matches.")
-    ] = None,
-    of: Annotated[
-        LabelOf, typer.Option(help="What --where chooses: photos, or the objects in them.")
-    ] = LabelOf.media,
+    photos: PhotosArgument = None,
+    objects: ObjectOption = None,
+    where: WhereOption = None,
+    of: ChosenOption = Chosen.media,
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -54,13 +55,8 @@ def label(
 
         framekeep label dog --where "label:puppy and score>0.8" --of objects
     """
-    if not (photos or objects or where):
-        raise InputError("Name photos, objects with --object ID, or choose with --where EXPR.")
     with opened(library) as lib:
-        chosen = [*(photos or []), *(objects or [])]
-        if where:
-            chosen += lib.ids_where(where) if of == LabelOf.media else lib.object_ids(where)
-        number = lib.label(chosen, name or None)
+        number = lib.label(targets(lib, photos, objects, where, of), name or None)
     if as_json:
         print_json({"labelled": number})
     else:
@@ -75,37 +71,100 @@ def objects(
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the objects in a photo: their ids, labels, and who set them.
+    """List the objects in a photo, or in a film by time: their ids, labels, and who set them.
 
     Example: framekeep objects ~/Pictures/cat.jpg
     """
     with opened(library) as lib:
-        found = lib.segments(photo, rejected=rejected)
+        times = lib.frame_times(photo)
+        owners = list(times) or [lib.media_id(photo)]
+        found = [each for owner in owners for each in lib.segments(owner, rejected=rejected)]
         said = {each.segment_id: lib.annotations(each.segment_id) for each in found}
     if as_json:
-        print_json([_object(each, said[each.segment_id]) for each in found])
+        print_json([_object(each, said[each.segment_id], times) for each in found])
         return
     if not found:
         console.print("No objects: find some with `framekeep segment`.")
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("object", "label", "by", "score", "box", "state"):
+    for column in ("object", "label", "by", "score", "box", "state", *(["at"] if times else [])):
         table.add_column(column)
     for each in found:
         by = next((one.author for one in said[each.segment_id] if one.kind == "label"), "")
         box = " ".join(f"{edge:.0f}" for edge in each.bbox_xyxy)
-        row = (each.segment_id, each.label or "", by, f"{each.score:.2f}", box, each.state)
+        row = [each.segment_id, each.label or "", by, f"{each.score:.2f}", box, each.state]
+        row += [clock(times[each.media_id])] if times else []
         table.add_row(*map(Text, row))
     console.print(table)
 
 
-def _object(each: Segment, said: list[Annotation]) -> dict[str, object]:
+def _object(each: Segment, said: list[Annotation], times: dict[str, float]) -> dict[str, object]:
+    at = {"media_id": each.media_id, "time_s": times[each.media_id]} if times else {}
     return {
         "segment_id": each.segment_id, "label": each.label, "label_source": each.label_source,
         "label_score": each.label_score, "score": each.score, "bbox_xyxy": each.bbox_xyxy,
         "area_px": each.area_px, "state": each.state, "segmenter": each.segmenter_id,
-        "mask_source": each.mask_source, "tags": each.tags, "annotations": said,
+        "mask_source": each.mask_source, "tags": each.tags, "annotations": said, **at,
     }  # fmt: skip
+
+
+def accept(
+    ids: ObjectsArgument = None,
+    where: WhereOption = None,
+    library: LibraryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find objects right as they are; a label that a segmenter gave counts as yours from then on.
+
+    Example: framekeep accept --where "label:dog and score>0.9"
+    """
+    with opened(library) as lib:
+        number = lib.accept(_asked_for(lib, ids, where))
+    _tell_judged("accepted", number, as_json)
+
+
+def reject(
+    ids: ObjectsArgument = None,
+    where: WhereOption = None,
+    library: LibraryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find that these are no objects: searches and exports leave them out.
+
+    Example: framekeep reject --where "score<0.2 and state:open"
+    """
+    with opened(library) as lib:
+        number = lib.reject(_asked_for(lib, ids, where))
+    _tell_judged("rejected", number, as_json)
+
+
+def reopen(
+    ids: ObjectsArgument = None,
+    where: WhereOption = None,
+    library: LibraryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take back that objects were accepted or rejected; their labels stay.
+
+    Example: framekeep reopen --where "state:rejected"
+    """
+    with opened(library) as lib:
+        number = lib.reopen(_asked_for(lib, ids, where))
+    _tell_judged("reopened", number, as_json)
+
+
+def _asked_for(lib: Library, ids: list[str] | None, where: str | None) -> list[str]:
+    """The ids of the objects that are named or chosen."""
+    if not (ids or where):
+        raise InputError("Name objects by their ids, or choose them with --where EXPR.")
+    return [*(ids or []), *(lib.object_ids(where) if where else [])]
+
+
+def _tell_judged(done: str, number: int, as_json: bool) -> None:
+    if as_json:
+        print_json({done: number})
+    else:
+        console.print(f"{number} {'object' if number == 1 else 'objects'} {done}.")
 
 
 def undo(

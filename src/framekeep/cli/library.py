@@ -40,7 +40,7 @@ def clear(
     """
     with opened(library) as lib:
         state = lib.status()
-        question = f"Forget {state.media} photos and {state.tags} tags in {state.path}?"
+        question = f"Forget {state.media} photos and films and {state.tags} tags in {state.path}?"
         if not yes and not typer.confirm(question):
             console.print("Nothing was changed.")
             raise typer.Exit(1)

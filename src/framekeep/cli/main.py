@@ -11,12 +11,14 @@ import typer
 from framekeep import __version__
 from framekeep.cli import (
     adding,
+    clips,
     datasets,
     demo,
     keeping,
     labels,
     library,
     models,
+    notes,
     objects,
     searching,
     web,
@@ -52,7 +54,7 @@ def main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Search your own photos by meaning, on your own machine.
+    """Search your own photos and films by meaning, on your own machine.
 
     Start with `framekeep demo`, then `framekeep add FOLDER` and `framekeep search "…"`.
     """
@@ -66,12 +68,18 @@ app.command()(objects.segment)
 app.command()(searching.search)
 app.command()(searching.similar)
 app.command()(searching.duplicates)
+app.command()(clips.clip)
 app.command()(keeping.status)
 app.command()(keeping.problems)
 app.command()(keeping.tag)
 app.command()(keeping.repair)
 app.command()(labels.objects)
 app.command()(labels.label)
+app.command()(notes.note)
+app.command()(notes.attribute)
+app.command()(labels.accept)
+app.command()(labels.reject)
+app.command()(labels.reopen)
 app.add_typer(labels.app, name="classes")
 app.command()(labels.undo)
 app.add_typer(models.app, name="models")

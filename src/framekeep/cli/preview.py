@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.console import Console
 from rich.text import Text
+
+from framekeep.types import Hit
 
 COLUMNS, ROWS = 24, 8
 
@@ -15,23 +15,24 @@ def can_preview(console: Console) -> bool:
     return console.is_terminal and console.color_system == "truecolor" and console.width >= 80
 
 
-def preview(path: Path, part: tuple[float, float, float, float] | None = None) -> Text:
-    """The picture in 24 x 8 cells, two pixels a cell; empty where it cannot be read.
+def preview(hit: Hit, part: tuple[float, float, float, float] | None = None) -> Text:
+    """A hit's picture in 24 x 8 cells, two pixels a cell; empty where it cannot be read.
 
-    `part` is left, top, right and bottom of what is shown, as shares of the picture.
+    Of a whole film it is one from its first third. `part` is left, top, right and bottom of what
+    is shown, as shares of the picture.
     """
     from PIL import Image
 
     from framekeep.errors import MediaError
-    from framekeep.media.images import read_photo
+    from framekeep.media.limits import Limits
+    from framekeep.media.pictures import read_picture
 
+    poster_s = hit.media.video.duration_s / 3 if hit.media.video else 0.0
+    side_px = 512 if part else 64
     try:
-        rgb = read_photo(
-            str(path),
-            min_side_px=512 if part else 64,
-            max_pixels=250_000_000,
-            max_bytes=1_000_000_000,
-        ).rgb
+        rgb = read_picture(
+            str(hit.path), hit.media, Limits(), min_side_px=side_px, poster_s=poster_s
+        )
     except MediaError:
         return Text("")
     picture = Image.fromarray(rgb)

@@ -7,21 +7,27 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from itertools import chain
+from pathlib import PurePath
 
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    Task,
     TaskID,
     TextColumn,
     TransferSpeedColumn,
 )
+from rich.text import Text
 
 from framekeep.cli.common import stderr
+from framekeep.cli.moments import clock
 from framekeep.types import IngestCounts, IngestEvent
 
 SHOWN_PROBLEMS = 10
+LONGEST_NAME = 40
 
 
 @contextmanager
@@ -71,6 +77,7 @@ def asked_to_stop() -> Iterator[threading.Event]:
 def follow(events: Generator[IngestEvent, None, None], what: str) -> IngestCounts:
     """Show a run's events as a bar with rate and time left; give the final counts.
 
+    A film that is being read has a bar of its own below.
     Raises KeyboardInterrupt after Ctrl-C, with what was begun written whole.
     """
     counts = IngestCounts()
@@ -82,11 +89,12 @@ def follow(events: Generator[IngestEvent, None, None], what: str) -> IngestCount
         Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            _HowFar(),
             TextColumn("{task.fields[rate]}"),
             console=stderr,
         ) as bar,
     ):
+        film = _FilmBar(bar)
         task = bar.add_task(what, total=None, rate="")
         for event in chain([first] if first else [], events):
             if asked.is_set():
@@ -94,6 +102,7 @@ def follow(events: Generator[IngestEvent, None, None], what: str) -> IngestCount
                 raise KeyboardInterrupt
             counts = event.counts
             bar.update(task, completed=counts.done, total=counts.found or None, rate=_rate(event))
+            film.show(event)
             if event.kind == "failed":
                 shown += 1
                 if shown <= SHOWN_PROBLEMS:
@@ -101,6 +110,41 @@ def follow(events: Generator[IngestEvent, None, None], what: str) -> IngestCount
                 elif shown == SHOWN_PROBLEMS + 1:
                     bar.console.print("More problems follow: see `framekeep problems`.")
     return counts
+
+
+class _HowFar(MofNCompleteColumn):
+    """Files done of all, or how far a film has been read."""
+
+    def render(self, task: Task) -> Text:
+        """The column's text."""
+        read = task.fields.get("read")
+        return super().render(task) if read is None else Text(read, style="progress.download")
+
+
+class _FilmBar:
+    """A second bar, there while a film is being read."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._path: str | None = None
+        self._task: TaskID | None = None
+
+    def show(self, event: IngestEvent) -> None:
+        """Follow an event of the run."""
+        reading = event.kind == "reading" and event.film_s is not None
+        if self._task is not None and not (reading and event.path == self._path):
+            self._bar.remove_task(self._task)
+            self._task = None
+        if event.film_s is None or not reading:
+            return
+        if self._task is None:
+            self._path = event.path
+            name = PurePath(event.path or "").name
+            shown = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+            self._task = self._bar.add_task(f"  {escape(shown)}", total=None, rate="", read="")
+        read_to_s, duration_s = event.film_s
+        read = f"{clock(read_to_s)} of {clock(duration_s)}"
+        self._bar.update(self._task, completed=read_to_s, total=duration_s or None, read=read)
 
 
 def _rate(event: IngestEvent) -> str:

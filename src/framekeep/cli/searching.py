@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +20,8 @@ from framekeep.cli.common import (
     print_json,
     say,
 )
+from framekeep.cli.lists import ListFormat, hit_json, write_list
+from framekeep.cli.moments import by_film, place_of
 from framekeep.cli.preview import can_preview, preview
 from framekeep.errors import InputError
 from framekeep.object_types import Segment
@@ -29,6 +29,9 @@ from framekeep.types import Hit
 
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many results.")]
 OffsetOption = Annotated[int, typer.Option(min=0, help="Leave out the first ones (paging).")]
+GroupOption = Annotated[
+    bool, typer.Option("--group", help="Show each film once, with how many more moments it has.")
+]
 PathsOption = Annotated[bool, typer.Option("--paths", help="Print nothing but paths.")]
 TextArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[TEXT]", help="What to look for, in one sentence.")
@@ -56,7 +59,8 @@ class SearchedFor(StrEnum):
 
 
 OfOption = Annotated[
-    SearchedFor, typer.Option("--of", help="Find whole photos, objects in them, or both.")
+    SearchedFor,
+    typer.Option("--of", help="Find photos and moments in films, objects in them, or both."),
 ]
 
 
@@ -75,14 +79,6 @@ class DuplicateKind(StrEnum):
     semantic = "semantic"
 
 
-class ListFormat(StrEnum):
-    """The form of an exported list."""
-
-    paths = "paths"
-    csv = "csv"
-    jsonl = "jsonl"
-
-
 def search(
     text: TextArgument = None,
     more_text: MoreTextOption = None,
@@ -92,20 +88,24 @@ def search(
     of: OfOption = SearchedFor.media,
     limit: LimitOption = 20,
     offset: OffsetOption = 0,
+    group: GroupOption = False,
     paths: PathsOption = False,
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find photos, or objects in them, by a sentence, a picture, both, or a filter alone.
+    """Find photos and moments in films, or objects in them, by a sentence, a picture, or a filter.
 
     Texts and pictures are mixed with equal weight; "TEXT::0.5" or FILE::0.5 gives one another
     weight. Objects are there once `framekeep segment` has found them; --image takes their ids too.
+    A filter alone lists photos and whole films.
 
     Examples:
 
         framekeep search "sunset over ocean"
 
         framekeep search "a dog" --of objects --where "score>0.5"
+
+        framekeep search "a dog running" --where "kind:video and duration<10min" --group
 
         framekeep search "red car" --not "toy" --where "taken>=2024-05 and not format:png"
 
@@ -121,22 +121,23 @@ def search(
         )
         if not hits and of is not SearchedFor.media and not lib.status().objects:
             say("No objects have been looked for yet: run `framekeep segment` first.")
-    show_hits(hits, as_json=as_json, paths=paths)
+    show_hits(hits, as_json=as_json, paths=paths, group=group)
 
 
 def similar(
     photo: Annotated[
-        str | None, typer.Argument(help="A photo of the library: its path or media id.")
+        str | None, typer.Argument(help="A photo or film of the library: its path or media id.")
     ] = None,
     segment: Annotated[
         str | None, typer.Option("--object", metavar="ID", help="An object: find those like it.")
     ] = None,
     limit: LimitOption = 20,
+    group: GroupOption = False,
     paths: PathsOption = False,
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find the photos most like one that is in the library, or the objects most like an object.
+    """Find the photos and moments most like one in the library, or the objects like an object.
 
     Examples:
 
@@ -148,7 +149,7 @@ def similar(
         raise InputError("Name one photo, or one object with --object ID.")
     with opened(library) as lib:
         hits = lib.similar(photo, limit) if photo else lib.similar_objects(segment or "", limit)
-    show_hits(hits, as_json=as_json, paths=paths)
+    show_hits(hits, as_json=as_json, paths=paths, group=group)
 
 
 def duplicates(
@@ -201,7 +202,9 @@ def _in_a_line(hit: Hit) -> str:
     segment = hit.segment
     if segment is None:
         return str(hit.path)
-    return f"{hit.path}  {segment.label or '-'}  {_box(segment)}  {segment.segment_id}"
+    return (
+        f"{hit.path}{place_of(hit)}  {segment.label or '-'}  {_box(segment)}  {segment.segment_id}"
+    )
 
 
 def export_list(
@@ -211,6 +214,7 @@ def export_list(
     image: ImagesOption = None,
     exclude: NotOption = None,
     where: WhereOption = None,
+    of: OfOption = SearchedFor.media,
     limit: LimitOption = 1000,
     form: Annotated[ListFormat, typer.Option("--format")] = ListFormat.csv,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
@@ -218,20 +222,25 @@ def export_list(
 ) -> None:
     """Write the results of a search to a file: paths, CSV or JSON Lines.
 
-    Example: framekeep export-list dogs.csv "a dog" --where "sharpness>100" --limit 500
+    Examples:
+
+        framekeep export-list dogs.csv "a dog" --where "sharpness>100" --limit 500
+
+        framekeep export-list dogs.csv --of objects --where "label:dog and state:accepted"
     """
     to_stdout = str(out) == "-"
+    objects = of is not SearchedFor.media
     if out.exists() and not to_stdout and not force:
         raise InputError(f"{out} exists already: name another file, or add --force.")
     texts = _texts(text, more_text)
     with opened(library) as lib:
-        hits = lib.search(texts, _weighted(image), _weighted(exclude), where, limit)
+        hits = lib.search(texts, _weighted(image), _weighted(exclude), where, limit, of=of.value)
     if to_stdout:
-        _write_list(hits, form, sys.stdout)
+        write_list(hits, form, sys.stdout, objects=objects)
     else:
         try:
             with out.open("w", encoding="utf-8", newline="") as stream:
-                _write_list(hits, form, stream)
+                write_list(hits, form, stream, objects=objects)
         except OSError as exc:
             raise InputError(f"{out} cannot be written: {exc.strerror}.") from exc
         console.print(f"{len(hits)} results written to {out}.", soft_wrap=True, markup=False)
@@ -255,51 +264,25 @@ def _split_weight(value: str) -> tuple[str, float]:
         return value, 1.0
 
 
-def hit_json(hit: Hit) -> dict[str, Any]:
-    """A hit as JSON: path, score and id first, then what is known of the photo."""
-    media = hit.media
-    found = {} if hit.segment is None else {"object": _object_json(hit.segment)}
-    return {
-        "path": str(hit.path),
-        "score": hit.score,
-        "media_id": hit.media_id,
-        "size_wh": list(media.size_wh),
-        "bytes": media.bytes,
-        "format": media.format,
-        "taken": media.taken_at_local and media.taken_at_local.isoformat(),
-        "camera": media.camera,
-        "sharpness": media.sharpness,
-        "brightness": media.brightness,
-        "tags": list(hit.tags),
-        "other_paths": [str(path) for path in hit.other_paths],
-        **found,
-    }
-
-
-def _object_json(segment: Segment) -> dict[str, Any]:
-    """An object as JSON, without its mask."""
-    return {
-        "segment_id": segment.segment_id,
-        "label": segment.label,
-        "label_source": segment.label_source,
-        "bbox_xyxy": list(segment.bbox_xyxy),
-        "area_px": segment.area_px,
-        "score": segment.score,
-        "state": segment.state,
-        "segmenter": segment.segmenter_id,
-        "tags": list(segment.tags),
-    }
-
-
 def _box(segment: Segment) -> str:
     left, top, right, bottom = (round(edge) for edge in segment.bbox_xyxy)
     return f"{left},{top} {right},{bottom}"
 
 
-def show_hits(hits: Sequence[Hit], *, as_json: bool = False, paths: bool = False) -> None:
-    """Print hits as JSON, as bare paths, or as a table with previews where the terminal can."""
+def show_hits(
+    hits: Sequence[Hit], *, as_json: bool = False, paths: bool = False, group: bool = False
+) -> None:
+    """Print hits as JSON, as bare paths, or as a table with previews where the terminal can.
+
+    With `group`, a film with several moments stands there once.
+    """
+    further = {}
+    if group:
+        groups = by_film(hits)
+        hits = [best for best, _ in groups]
+        further = {best.media_id: more for best, more in groups}
     if as_json:
-        print_json([hit_json(hit) for hit in hits])
+        print_json([_grouped_json(hit, further.get(hit.media_id)) for hit in hits])
         return
     if paths:
         sys.stdout.writelines(f"{hit.path}\n" for hit in hits)
@@ -307,16 +290,30 @@ def show_hits(hits: Sequence[Hit], *, as_json: bool = False, paths: bool = False
     if not hits:
         console.print("No photo matches.")
         return
-    console.print(hits_table(hits, previews=can_preview(console)))
+    more = {media_id: len(others) for media_id, others in further.items()}
+    console.print(hits_table(hits, previews=can_preview(console), more=more))
 
 
-def hits_table(hits: Sequence[Hit], *, previews: bool) -> Table:
-    """The table of results."""
+def _grouped_json(hit: Hit, further: Sequence[Hit] | None) -> dict[str, Any]:
+    if further is None:
+        return hit_json(hit)
+    others = [
+        {"media_id": h.media_id, "score": h.score, "time_s": h.time_s, "shot_s": h.shot_s}
+        for h in further
+    ]
+    return {**hit_json(hit), "further_moments": others}
+
+
+def hits_table(
+    hits: Sequence[Hit], *, previews: bool, more: Mapping[str, int] | None = None
+) -> Table:
+    """The table of results; `more` counts further moments in the films of these hits."""
     table = Table(box=None, pad_edge=False)
     if previews:
         table.add_column("")
     table.add_column("score", justify="right")
-    table.add_column("photo", overflow="fold")
+    films = any(hit.media.video for hit in hits)
+    table.add_column("photo or film" if films else "photo", overflow="fold")
     table.add_column("size", justify="right")
     table.add_column("taken")
     objects = any(hit.segment for hit in hits)
@@ -326,7 +323,9 @@ def hits_table(hits: Sequence[Hit], *, previews: bool) -> Table:
         score = "" if hit.score is None else f"{hit.score:.3f}"
         taken = f"{hit.media.taken_at_local:%Y-%m-%d}" if hit.media.taken_at_local else ""
         width, height = hit.media.size_wh
-        cells: list[Any] = [score, _plain_cell(_short(hit.path)), f"{width}x{height}", taken]
+        others = (more or {}).get(hit.media_id)
+        named = f"{_short(hit.path)}{place_of(hit)}{f' and {others} more' if others else ''}"
+        cells: list[Any] = [score, _plain_cell(named), f"{width}x{height}", taken]
         if hit.segment is not None:
             found = (hit.segment.label or "", _box(hit.segment), hit.segment.segment_id)
             cells += map(_plain_cell, found)
@@ -337,10 +336,10 @@ def hits_table(hits: Sequence[Hit], *, previews: bool) -> Table:
 def _preview(hit: Hit) -> Any:
     """The photo small, or the box of the object in it."""
     if hit.segment is None:
-        return preview(hit.path)
+        return preview(hit)
     width, height = hit.media.size_wh
     left, top, right, bottom = hit.segment.bbox_xyxy
-    return preview(hit.path, (left / width, top / height, right / width, bottom / height))
+    return preview(hit, (left / width, top / height, right / width, bottom / height))
 
 
 def _short(path: Path) -> str:
@@ -360,19 +359,3 @@ def _plain_cell(text: str) -> Any:
 def _tell_cut(cut: Sequence[str]) -> None:
     for text in cut:
         say(f"The text is longer than the encoder reads; its end was left out: {text[:60]}…")
-
-
-def _write_list(hits: Sequence[Hit], form: ListFormat, stream: Any) -> None:
-    if form is ListFormat.paths:
-        stream.writelines(f"{hit.path}\n" for hit in hits)
-    elif form is ListFormat.jsonl:
-        for hit in hits:
-            stream.write(json.dumps(hit_json(hit), ensure_ascii=False) + "\n")
-    else:
-        writer = csv.writer(stream)
-        writer.writerow(["path", "score", "media_id", "width", "height", "taken", "tags"])
-        for hit in hits:
-            row = hit_json(hit)
-            size = row["size_wh"]
-            tags = ",".join(hit.tags)
-            writer.writerow([row["path"], hit.score, hit.media_id, *size, row["taken"], tags])

@@ -90,6 +90,7 @@ def _image(image_id: int, image: ExportImage) -> dict[str, Any]:
         "media_id": image.media_id,
         "labels": list(image.labels),
         "tags": list(image.tags),
+        **({} if image.film_id is None else {"film_id": image.film_id, "time_s": image.time_s}),
     }
 
 

@@ -22,11 +22,15 @@ _ID_DIGITS = 12
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A name that a file would like to have, and the suffix that it gets, such as ".jpg"."""
+    """A name that a file would like to have, and the suffix that it gets, such as ".jpg".
+
+    `tail` stands behind the name, whatever of that has to be cut.
+    """
 
     media_id: str
     name: str
     suffix: str
+    tail: str = ""
 
 
 def safe_text(text: str, longest: int = LONGEST_NAME) -> str:
@@ -93,14 +97,15 @@ def _cut(text: str, longest: int) -> str:
 
 def _named(wish: Wish, level: int) -> str:
     """The name wished for; further levels put ever more of the content's id in front."""
-    room = LONGEST_NAME - len(wish.suffix.encode())
+    end = wish.tail + wish.suffix
+    room = LONGEST_NAME - len(end.encode())
     if level == 0:
         stem = safe_text(wish.name, room)
         if stem:
-            return stem + wish.suffix
+            return stem + end
     digits = wish.media_id[: _ID_DIGITS * max(level, 1)]
     stem = safe_text(wish.name, room - len(digits) - 1)
-    return f"{digits}-{stem}{wish.suffix}" if stem and level < 5 else wish.media_id + wish.suffix
+    return f"{digits}-{stem}{end}" if stem and level < 5 else wish.media_id + wish.suffix
 
 
 def _without_suffix(name: str) -> str:

@@ -128,6 +128,8 @@ def _image_json(image: ExportImage, manifest: Manifest) -> dict[str, Any]:
         "labels": list(image.labels),
         "tags": list(image.tags),
     }
+    if image.film_id is not None:
+        document |= {"film_id": image.film_id, "time_s": image.time_s}
     if _tells_source(manifest.options):
         document["source"] = str(image.source)
     return {
@@ -202,6 +204,8 @@ def _image(known: Mapping[str, Any], vectors: dict[str, Vectors]) -> ExportImage
         split=str(known["split"]),
         exif_orientation=int(known["exif_orientation"]),
         taken_at_local=datetime.fromisoformat(taken) if taken else None,
+        film_id=str(known["film_id"]) if "film_id" in known else None,
+        time_s=float(known["time_s"]) if "film_id" in known else None,
     )
 
 
@@ -234,6 +238,13 @@ def _keep_vector(known: Mapping[str, Any], key: str, vectors: dict[str, Vectors]
         vectors[key] = np.frombuffer(raw, "<f4").astype(np.float32)
 
 
+def _check_frame(image: ExportImage, forms: Mapping[str, str]) -> None:
+    if not _ID.fullmatch(image.content):
+        raise InputError(f"{image.content[:80]!r} is no id of a film.")
+    if image.media_id not in forms or not 0 <= (image.time_s or 0.0) < float("inf"):
+        raise InputError(f"{image.file_name[:80]!r} has no time or no form to be written in.")
+
+
 def _check(dataset: Dataset, options: ExportOptions, forms: Mapping[str, str]) -> None:
     """Raise InputError for what would lead out of the dataset's folder, or fit nowhere in it."""
     if any(split not in _SPLITS for split in dataset.splits):
@@ -243,6 +254,8 @@ def _check(dataset: Dataset, options: ExportOptions, forms: Mapping[str, str]) -
     for image in dataset.images:
         if not _ID.fullmatch(image.media_id):
             raise InputError(f"{image.media_id[:80]!r} is no id of a medium.")
+        if image.film_id is not None:
+            _check_frame(image, forms)
         name = image.file_name
         elsewhere = options.images == "reference" and image.media_id not in forms
         if safe_text(name) != name and not (elsewhere and Path(name).is_absolute()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
@@ -17,6 +18,15 @@ Task = Literal["segment", "detect"]
 TABLES = frozenset(["csv", "jsonl", "parquet"])
 """The formats that hold no pictures."""
 
+LONGEST_FACT = 2000
+_FACTS = {
+    "description": "description",
+    "contributor": "contributor",
+    "licence": "license",
+    "licence_url": "license_url",
+}
+"""The options that only tell of a dataset, and what COCO calls them."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
@@ -25,7 +35,9 @@ class ExportOptions:
     `classes` restricts and orders; `split` is such as "80/10/10"; `labels="person"` leaves the
     segmenter's labels out; `only_labelled` leaves out images without an object. Images taken by
     one camera within `burst_s` seconds of each other, and those with a cosine of `alike` (None:
-    as for duplicates), stay in one split. Raises InputError for what does not go together.
+    as for duplicates), stay in one split. `description`, `contributor`, `licence` (its name) and
+    `licence_url` are told in COCO's documents and in every manifest. Raises InputError for what
+    does not go together.
     """
 
     format: DatasetFormat
@@ -39,6 +51,10 @@ class ExportOptions:
     only_labelled: bool = False
     burst_s: float = BURST_S
     alike: float | None = None
+    description: str = ""
+    contributor: str = ""
+    licence: str = ""
+    licence_url: str = ""
 
     def __post_init__(self) -> None:
         for name, allowed in _CHOICES.items():
@@ -60,15 +76,29 @@ class ExportOptions:
                 "YOLO finds labels by where a picture lies, so its pictures cannot be referenced: "
                 "take copy or link."
             )
+        for name in _FACTS:
+            _check_fact(name, getattr(self, name))
+        if self.licence_url and not self.licence_url.lower().startswith(("https://", "http://")):
+            raise InputError(f"A licence's address begins with https://, not {self.licence_url!r}.")
+        if self.licence_url and not self.licence:
+            raise InputError("A licence's address needs its name as well: give licence.")
 
     @property
     def holds_pictures(self) -> bool:
         """True where files of whole pictures are part of the dataset."""
         return self.format in ("coco", "yolo")
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What is told of the dataset, as `Dataset.info` has it; what was not given is left out."""
+        given = {theirs: getattr(self, name) for name, theirs in _FACTS.items()}
+        return {name: text for name, text in given.items() if text}
+
     def as_json(self) -> dict[str, Any]:
         """The options as a manifest keeps them."""
         known = {each.name: getattr(self, each.name) for each in fields(self)}
+        # Without them, a manifest is the same as before there were any.
+        known = {name: value for name, value in known.items() if value or name not in _FACTS}
         known["classes"] = None if self.classes is None else list(self.classes)
         return known
 
@@ -80,6 +110,15 @@ class ExportOptions:
             raise InputError(f"A newer framekeep wrote this manifest: {unknown[0]} is not known.")
         classes = known.get("classes")
         return cls(**{**known, "classes": None if classes is None else tuple(classes)})
+
+
+def _check_fact(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise InputError(f"A {name} is a text, not {value!r}.")
+    if len(value) > LONGEST_FACT:
+        raise InputError(f"A {name} has at most {LONGEST_FACT:,} characters, not {len(value):,}.")
+    if any(unicodedata.category(char)[0] == "C" and char not in "\n\t" for char in value):
+        raise InputError(f"The {name} has a control character; leave it out.")
 
 
 _CHOICES: dict[str, tuple[str, ...]] = {

@@ -26,11 +26,11 @@ def resolve_out(out: str | Path) -> Path:
     """Where a dataset goes, absolute, links followed. Raises InputError for what is no place."""
     text = str(out)
     if not text.strip() or "\0" in text:
-        raise InputError("Name the folder that the dataset shall be written to.")
+        raise InputError("Name the folder to write to.")
     try:
         return Path(text).expanduser().resolve()
     except (OSError, RuntimeError) as exc:
-        raise InputError(f"{text!r} cannot be a dataset's folder: {exc}.") from exc
+        raise InputError(f"{text!r} cannot be a folder to write to: {exc}.") from exc
 
 
 def check_target(out: Path, *, overwrite: bool, keep: Sequence[Path]) -> None:
@@ -40,12 +40,12 @@ def check_target(out: Path, *, overwrite: bool, keep: Sequence[Path]) -> None:
         if out == folder or folder in out.parents or out in folder.parents:
             raise InputError(
                 f"{out} lies in or over {folder}, where framekeep keeps its own: name another "
-                "place for the dataset."
+                "place."
             )
     if not os.path.lexists(out):
         return
     if not out.is_dir():
-        raise InputError(f"{out} is a file: a dataset is a folder, name another place.")
+        raise InputError(f"{out} is a file, and a folder is needed: name another place.")
     if not any(out.iterdir()):
         return
     if not overwrite:
@@ -92,7 +92,7 @@ def _only_one(out: Path) -> Iterator[None]:
             lock.acquire(timeout=0)
         except Timeout as exc:  # an OSError, too
             raise InputError(
-                f"Another process is writing a dataset to {out}: wait until it is done."
+                f"Another process is writing to {out}: wait until it is done."
             ) from exc
     try:
         yield
@@ -143,8 +143,7 @@ def _told(out: Path) -> Iterator[None]:
             ) from exc
         where = exc.filename or out
         raise InputError(
-            f"The dataset cannot be written to {out}: {(exc.strerror or str(exc)).lower()} "
-            f"({where})."
+            f"Nothing can be written to {out}: {(exc.strerror or str(exc)).lower()} ({where})."
         ) from exc
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from framekeep.errors import InputError
 from framekeep.export.reading import (
     absolute,
     checked_size,
+    elsewhere,
     finite,
     header_size,
     is_unicode,
@@ -37,6 +39,7 @@ MOST_BYTES = 2_000_000_000
 CROWD = ("iscrowd", "1")
 """The attribute of what a dataset marks as a crowd: many objects under one mask."""
 
+_MEDIA_ID = re.compile(r"[0-9a-f]{64}")
 _Document = dict[str, Any]
 _Points = NDArray[np.float64]
 
@@ -47,7 +50,10 @@ def read_coco(path: Path | str) -> tuple[list[ImportedImage], list[ImportProblem
     `path` is a JSON document, or a folder in which, or one folder below which, documents lie.
     Several rings of one object are taken together. A picture's file is looked for where the
     document says, in `images` beside it, and, for a document in a folder `annotations`, beside
-    that; whether it is there is not checked. Raises InputError if there is no COCO document.
+    that; whether it is there is not checked. A picture elsewhere, by its whole path, is only taken
+    where its entry has the SHA-256 of its content (`media_id`), as framekeep's own exports do; else
+    a dataset from a stranger could bring in any file of this machine. Raises InputError if there
+    is no COCO document.
     """
     start = absolute(path)
     if not start.is_dir():
@@ -111,6 +117,7 @@ def _document(file: Path) -> _Document:
 @dataclass(slots=True)
 class _Picture:
     path: Path
+    media_id: str | None
     size_wh: tuple[int, int]
     objects: list[ImportedObject] = field(default_factory=list)
 
@@ -137,7 +144,13 @@ class _Reader:
         seen: set[object] = set()
         self._each("annotations", "annotation", lambda entry: self._annotation(entry, seen))
         return [
-            ImportedImage(picture.path, picture.size_wh, tuple(picture.objects), self._split)
+            ImportedImage(
+                picture.path,
+                picture.size_wh,
+                tuple(picture.objects),
+                self._split,
+                picture.media_id,
+            )
             for picture in self._pictures.values()
             if picture is not None
         ], self._problems
@@ -179,15 +192,24 @@ class _Reader:
         if key in self._pictures:
             raise InputError("The id stands for another picture already; this one is left out.")
         self._pictures[key] = None
-        path = self._path(entry.get("file_name"))
+        path, media_id = self._place(entry)
         width, height = entry.get("width"), entry.get("height")
         given = width is not None and height is not None
         size_wh = checked_size(width, height) if given else header_size(path)
-        self._pictures[key] = _Picture(path, size_wh)
+        self._pictures[key] = _Picture(path, media_id, size_wh)
 
-    def _path(self, name: object) -> Path:
+    def _place(self, entry: _Document) -> tuple[Path, str | None]:
+        """Where a picture lies; its content's id too, where that is outside of the dataset."""
+        name, media_id = entry.get("file_name"), entry.get("media_id")
         if not isinstance(name, str):
             raise InputError("The picture has no file_name.")
+        if isinstance(media_id, str) and _MEDIA_ID.fullmatch(media_id):
+            path = elsewhere(name)
+            if path is not None and not path.is_relative_to(self._root):
+                return path, media_id
+        return self._path(name), None
+
+    def _path(self, name: str) -> Path:
         # Steps up are meant from the document itself, not from wherever its pictures may lie.
         folders = self._folders[:1] if ".." in name else self._folders
         paths = [within(self._root, folder, name) for folder in folders]

@@ -43,18 +43,33 @@ def readable(path: Path) -> Iterator[None]:
 def within(root: Path, base: Path, name: str) -> Path | None:
     """Where `name`, as a dataset writes it, lies from `base`; None where that is outside `root`.
 
-    Backslashes part folders too. What is absolute, leaves the root by "..", or can be no name of
-    a file is outside.
+    Backslashes part folders too. What leaves the root, by ".." or as an absolute path, or can be
+    no name of a file is outside.
     """
+    whole = elsewhere(name)
+    if whole is not None:
+        return whole if whole.is_relative_to(os.path.normpath(root)) else None
     plain = name.strip().replace("\\", "/")
-    if not plain or "\0" in plain or not is_unicode(plain) or PureWindowsPath(plain).drive:
-        return None
-    if PurePosixPath(plain).is_absolute() or len(plain) > _LONGEST_PATH:
-        return None
-    if any(len(part.encode()) > _LONGEST_NAME for part in plain.split("/")):
+    if not _is_name(plain) or PureWindowsPath(plain).drive or PurePosixPath(plain).is_absolute():
         return None
     path = os.path.normpath(base / plain)
     return Path(path) if Path(path).is_relative_to(os.path.normpath(root)) else None
+
+
+def elsewhere(name: str) -> Path | None:
+    """The place that a whole path names on this system, without ".."; None for any other name."""
+    plain = name.strip()
+    # Two slashes in front may lead to another machine.
+    if not Path(plain).is_absolute() or plain.startswith(("//", "\\\\")):
+        return None
+    return Path(os.path.normpath(plain)) if _is_name(plain.replace("\\", "/")) else None
+
+
+def _is_name(plain: str) -> bool:
+    """Whether a text, its folders parted by slashes, can name a file at all."""
+    if not plain or "\0" in plain or not is_unicode(plain) or len(plain) > _LONGEST_PATH:
+        return False
+    return all(len(part.encode()) <= _LONGEST_NAME for part in plain.split("/"))
 
 
 def is_unicode(text: str) -> bool:

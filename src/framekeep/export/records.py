@@ -37,7 +37,8 @@ class ExportImage:
 
     `source` is where its file lies now; `file_name` the safe name that it gets, unique within the
     dataset whatever the case of letters; `size_wh` its size when upright. `split` is "" where the
-    dataset is not split.
+    dataset is not split. A frame has its film's `film_id`, the SHA-256 of the film's file, and
+    `time_s`, in seconds from the film's first picture.
     """
 
     media_id: str
@@ -50,6 +51,13 @@ class ExportImage:
     split: Split = ""
     exif_orientation: int = 1
     taken_at_local: datetime | None = None
+    film_id: str | None = None
+    time_s: float | None = None
+
+    @property
+    def content(self) -> str:
+        """The SHA-256 of the file that holds the picture."""
+        return self.film_id or self.media_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +83,17 @@ class ImportedObject:
 
 @dataclass(frozen=True, slots=True)
 class ImportedImage:
-    """One picture of a dataset that was read; `path` is where its file should lie."""
+    """One picture of a dataset that was read; `path` is where its file should lie.
+
+    `media_id` is given where the dataset only names a picture that lies elsewhere: whatever else
+    lies there must not be taken for it.
+    """
 
     path: Path
     size_wh: tuple[int, int]
     objects: tuple[ImportedObject, ...] = ()
     split: Split = ""
+    media_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """Splitting a dataset so that nothing leaks: what shows the same thing stays in one split.
 
-Groups come first (near-duplicates, bursts), then whole groups are dealt to the splits by iterative
-stratification (Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data",
-ECML PKDD 2011), which looks after the rarest class first. Which split is behind its share is told
-by the divisors of Sainte-Laguë (1910) rather than by the absolute lack: groups come largest first,
-and so they spread over all splits.
+Groups come first (near-duplicates, bursts, frames of one film), then whole groups are dealt to the
+splits by iterative stratification (Sechidis, Tsoumakas and Vlahavas, "On the Stratification of
+Multi-Label Data", ECML PKDD 2011), which looks after the rarest class first. Which split is behind
+its share is told by the divisors of Sainte-Laguë (1910) rather than by the absolute lack: groups
+come largest first, and so they spread over all splits.
 """
 
 from __future__ import annotations
@@ -85,6 +85,14 @@ def bursts(shots: Iterable[Shot], within_s: float = BURST_S) -> list[list[str]]:
             run.append(media_id)
         found.append(run)
     return [run for run in found if len(run) > 1]
+
+
+def of_one_film(films: Mapping[str, str]) -> list[list[str]]:
+    """Frames that share a film, from each frame's film."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for media_id, film_id in films.items():
+        found[film_id].append(media_id)
+    return list(found.values())
 
 
 def groups(ids: Iterable[str], together: Iterable[Sequence[str]]) -> list[Group]:

@@ -69,7 +69,10 @@ def object_rows(dataset: Dataset) -> Iterator[Row]:
 
 
 def _place(image: ExportImage) -> Row:
-    return {"media_id": image.media_id, "path": str(image.source), "split": image.split}
+    return {
+        "media_id": image.media_id, "path": str(image.source), "split": image.split,
+        "film_id": image.film_id, "time_s": image.time_s,
+    }  # fmt: skip
 
 
 def _key(table: str) -> str:
@@ -152,7 +155,9 @@ def _dim(vectors: Mapping[str, Vectors], id_digits: int) -> int:
 
 def _columns(table: str) -> dict[str, type]:
     """The columns of a table, without its vector, and what they hold."""
-    place: dict[str, type] = {"media_id": str, "path": str, "split": str}
+    place: dict[str, type] = {
+        "media_id": str, "path": str, "split": str, "film_id": str, "time_s": float,
+    }  # fmt: skip
     if table == IMAGES:
         more: dict[str, type] = {"width": int, "height": int, "taken": str}
         return {**place, **more, "labels": list, "tags": list, "objects": int}

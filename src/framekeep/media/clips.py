@@ -112,9 +112,7 @@ def _between(
 ) -> Iterator[av.Packet[Any]]:
     """Packets of picture and sound from a key picture on that are shown before an end."""
     over = {stream.index: False for stream in inputs}
-    for packet in film.all_packets(inputs, key_s):
-        if packet.dts is None or not packet.size or packet.is_discard:
-            continue
+    for packet in _with_dts(film.all_packets(inputs, key_s), film.step_s):
         stream = packet.stream
         shown_s = film.seconds_of(packet)
         if shown_s >= key_s - TICK_S and shown_s < end_s - TICK_S:
@@ -124,6 +122,36 @@ def _between(
         over[stream.index] = over[stream.index] or decoded_s >= end_s
         if all(over.values()):
             return
+
+
+def _with_dts(packets: Iterator[av.Packet[Any]], step_s: float) -> Iterator[av.Packet[Any]]:
+    """Packets that have content, each with a time of decoding.
+
+    Matroska tells none, and FFmpeg cannot work it out for the first ones where pictures refer to
+    later ones: they come before the first that has one.
+    """
+    waiting: dict[int, list[av.Packet[Any]]] = {}
+    for packet in packets:
+        if not packet.size or packet.is_discard or (packet.pts is None and packet.dts is None):
+            continue
+        early = waiting.setdefault(packet.stream.index, [])
+        if packet.dts is None:
+            early.append(packet)
+            continue
+        yield from _decoded_before(early, packet.dts, step_s)
+        early.clear()
+        yield packet
+    for early in waiting.values():
+        if early:
+            yield from _decoded_before(early, min(packet.pts for packet in early), step_s)
+
+
+def _decoded_before(
+    packets: list[av.Packet[Any]], dts: int, step_s: float
+) -> Iterator[av.Packet[Any]]:
+    for left, packet in zip(range(len(packets), 0, -1), packets, strict=True):
+        packet.dts = dts - left * max(1, round(step_s / packet.time_base))
+        yield packet
 
 
 def _shift(packet: av.Packet[Any], by_s: float) -> None:
@@ -197,9 +225,7 @@ def _sound_rate(film: AvFilm) -> int:
     return rate if rate in (32000, 44100, 48000) else 48000
 
 
-def _encode_sound(
-    film: AvFilm, span_s: tuple[float, float], container: Any, output: Any
-) -> None:
+def _encode_sound(film: AvFilm, span_s: tuple[float, float], container: Any, output: Any) -> None:
     import av
 
     source = film.container.streams.audio[0]

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,11 +30,11 @@ _AROUND_S = 0.3
 _LOOK_S = 3 * _HALF_S + 0.1
 _CUT, _AGAINST_AROUND = 0.18, 2.0
 _APART = 0.2
-_FADE, _FADE_RESIDUAL, _FADE_ALONE = 0.2, 0.4, 1.6
+_FADE, _FADE_RESIDUAL, _FADE_ALONE, _FADE_UNKNOWN = 0.2, 0.4, 1.6, 0.3
 _BLACK, _FLAT = 0.06, 0.03
 _LONG_BLACK_S = 1.0
 _BINS = (16, 12, 12)
-_PLANES = frozenset(
+PLANES = frozenset(
     ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "yuv440p", "yuvj440p")
 )
 
@@ -51,14 +52,14 @@ class Likeness:
     def is_black(self) -> bool:
         """Whether nothing can be seen in it."""
         # Black is 16 of 255 in limited range.
-        return float(self.small[0].mean()) < _BLACK + 16 / 255 and float(
-            self.small[0].std()
-        ) < _FLAT
+        return (
+            float(self.small[0].mean()) < _BLACK + 16 / 255 and float(self.small[0].std()) < _FLAT
+        )
 
 
 def likeness(frame: av.VideoFrame) -> Likeness:
     """The likeness of a decoded picture, taken from its planes without converting it."""
-    if frame.format.name not in _PLANES or min(frame.width, frame.height) < 2 * 4 * SIDE_WH[1]:
+    if frame.format.name not in PLANES or min(frame.width, frame.height) < 2 * 4 * SIDE_WH[1]:
         frame = frame.reformat(8 * SIDE_WH[0], 8 * SIDE_WH[1], "yuv444p")
     small = np.empty((3, SIDE_WH[1], SIDE_WH[0]), np.float32)
     for index, plane in enumerate(frame.planes):
@@ -72,14 +73,15 @@ def _shrunk(plane: NDArray[np.uint8]) -> NDArray[np.float32]:
     height, width = plane.shape
     ys = (np.arange(4 * SIDE_WH[1]) * 2 + 1) * height // (8 * SIDE_WH[1])
     xs = (np.arange(4 * SIDE_WH[0]) * 2 + 1) * width // (8 * SIDE_WH[0])
-    values = plane[ys[:, None], xs].reshape(SIDE_WH[1], 4, SIDE_WH[0], 4)
-    return values.mean((1, 3), dtype=np.float32) / 255
+    values = plane[ys[:, None], xs].astype(np.float32)
+    return np.asarray(cv2.resize(values, SIDE_WH, interpolation=cv2.INTER_AREA) * (1 / 255))
 
 
 def _spread(small: NDArray[np.float32]) -> NDArray[np.float32]:
     parts = []
     for plane, bins, low, high in zip(small, _BINS, (0, 0.2, 0.2), (1, 0.8, 0.8), strict=True):
-        cells = ((plane - low) * (bins / (high - low))).astype(np.int32).clip(0, bins - 1)
+        cells = ((plane - low) * (bins / (high - low))).astype(np.int32)
+        cells = np.minimum(np.maximum(cells, 0), bins - 1)
         counts = np.bincount(cells.ravel(), minlength=bins).astype(np.float32)
         padded = np.concatenate([counts[:1], counts, counts[-1:]])
         blurred = padded[:-2] + 2 * padded[1:-1] + padded[2:]
@@ -170,7 +172,7 @@ class CutFinder(Generic[T]):
         run = self._run(index, _HALF_S)
         reach = min(index - run.start, run.stop - 1 - index)
         one, middle, other = (self._seen[i] for i in (index - reach, index, index + reach))
-        if min(middle.time_s - one.time_s, other.time_s - middle.time_s) < 0.3 * _HALF_S:
+        if min(middle.time_s - one.time_s, other.time_s - middle.time_s) < 0.8 * _HALF_S:
             return 0.0
         first, last = one.likeness.small, other.likeness.small
         between = float(np.abs(middle.likeness.small - (first + last) / 2).mean())
@@ -195,8 +197,10 @@ class CutFinder(Generic[T]):
             return False
         near = [self._seen[i] for i in self._run(index, _HALF_S)]
         best = max(near, key=lambda other: other.fade)
-        return best is seen and self._is_alone(index) and not any(
-            self._is_cut(i) for i in self._run(index, _AROUND_S) if i and i != index
+        return (
+            best is seen
+            and self._is_alone(index)
+            and not any(self._is_cut(i) for i in self._run(index, _AROUND_S) if i and i != index)
         )
 
     def _is_alone(self, index: int) -> bool:
@@ -205,7 +209,7 @@ class CutFinder(Generic[T]):
         apart = self._seen[index].apart or 0.0
         sides = [self._seen[i].apart for i in (run.start, run.stop - 1)]
         known = [side for side in sides if side is not None]
-        return not known or apart > _FADE_ALONE * min(known)
+        return apart > (_FADE_ALONE * min(known) if known else _FADE_UNKNOWN)
 
     def _is_cut(self, index: int) -> bool:
         seen = self._seen[index]

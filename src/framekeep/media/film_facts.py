@@ -55,6 +55,9 @@ def check_size(stream: Any, max_pixels: int) -> None:
 
 def declared_duration_s(container: av.container.InputContainer, stream: Any) -> float | None:
     """The length that the file tells of its film, else of all its streams; None without one."""
+    if container.format.name == "avi" and stream.frames and stream.average_rate:
+        # FFmpeg shortens the duration of one that breaks off, but not its number of pictures.
+        return float(stream.frames / stream.average_rate)
     if stream.duration and stream.duration > 0 and "matroska" not in container.format.name:
         return float(stream.duration * stream.time_base)
     parts = stream.metadata.get("DURATION", "").split(":")
@@ -76,7 +79,7 @@ def fps(stream: Any) -> float:
 
 def format_name(container: av.container.InputContainer, path: Path) -> str:
     """A short name of the file's format."""
-    name = container.format.name.split(",")[0]
+    name: str = container.format.name.split(",")[0]
     if name == "mov":
         brand = container.metadata.get("major_brand", "").strip().lower()
         return "mov" if brand in ("qt", "") else "3gp" if brand.startswith("3g") else "mp4"
@@ -138,9 +141,7 @@ def check_whole(end_s: float, declared_s: float) -> None:
         raise breaks_off(end_s, declared_s)
 
 
-def check_not_cut_off(
-    container: av.container.InputContainer, stream: Any, path: Path
-) -> None:
+def check_not_cut_off(container: av.container.InputContainer, stream: Any, path: Path) -> None:
     """Raise MediaError where an index points behind the file's end, as after a broken copy."""
     entries = stream.index_entries
     if not container.format.name.startswith("mov") or not len(entries):
@@ -156,9 +157,7 @@ def check_not_cut_off(
         else:
             low = middle + 1
     first, cut, last = (entries[i].timestamp for i in (0, low, len(entries) - 1))
-    check_whole(
-        float((cut - first) * stream.time_base), float((last - first) * stream.time_base)
-    )
+    check_whole(float((cut - first) * stream.time_base), float((last - first) * stream.time_base))
 
 
 def reason(exc: Exception) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -157,6 +157,7 @@ class AvFilm:
             self.stream.thread_type = "AUTO"
 
     def _learn(self) -> None:
+        self._time_base = self.stream.time_base
         self.upright: Upright | None = None
         self._start_pts = 0
         film_facts.check_size(self.stream, self.limits.max_pixels)
@@ -233,7 +234,9 @@ class AvFilm:
         ticks = shown.pts if shown.pts is not None else shown.dts
         if ticks is None:
             return 0.0
-        return round(float((ticks - self._start_pts) * self.stream.time_base), 6)
+        base = self._time_base
+        seconds: float = (ticks - self._start_pts) * base.numerator / base.denominator
+        return round(seconds, 6)
 
     def rewind(self) -> None:
         """Open the file anew: not every format can be sought in."""
@@ -297,14 +300,19 @@ class AvFilm:
 
     def picture(self, frame: av.VideoFrame) -> Picture:
         """A decoded picture with its time."""
-        assert self.upright is not None
+        if self.upright is None:
+            self.upright = Upright.of(frame, self.stream)
         return Picture(self.time_of(frame), frame, self.upright)
+
+    def decode_alone(self, packets: Iterable[av.Packet[Any]]) -> Iterator[av.VideoFrame]:
+        """The pictures of packets that begin with a key picture, apart from what went before."""
+        self.stream.codec_context.flush_buffers()
+        yield from self._decoded(iter(packets))
+        self.stream.codec_context.flush_buffers()
 
     def key_picture(self, packet: av.Packet[Any]) -> Picture | None:
         """The picture of a packet that needs no other; None where it is damaged."""
-        self.stream.codec_context.flush_buffers()
-        frames = list(self._decoded(iter([packet])))
-        self.stream.codec_context.flush_buffers()
+        frames = list(self.decode_alone([packet]))
         return self.picture(frames[0]) if frames else None
 
     def pictures(self, from_s: float = 0.0) -> Iterator[Picture]:
@@ -369,8 +377,6 @@ class AvFilm:
             raise MediaError(film_facts.reason(exc)) from exc
 
 
-def _with_first(
-    first: av.Packet[Any], rest: Iterator[av.Packet[Any]]
-) -> Iterator[av.Packet[Any]]:
+def _with_first(first: av.Packet[Any], rest: Iterator[av.Packet[Any]]) -> Iterator[av.Packet[Any]]:
     yield first
     yield from rest

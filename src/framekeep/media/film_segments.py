@@ -9,9 +9,9 @@ set the second one early, as it does at a cut.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,13 +27,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _CELL_S = 0.2
 _MOST_BYTES, _MOST_PACKETS = 48_000_000, 1500
-_GROWN, _SHRUNK, _OF_KEY = 2.2, 0.2, 0.04
+_GROWN, _SHRUNK, _OF_KEY = 2.2, 0.2, 0.015
 _MARGIN_S = 0.75
 _FEW = 20
 _SETTLING = 6
 _KEYS_DIFFER, _NEAR_KEYS_DIFFER = 0.2, 0.11
-_NEAR_KEYS_S = 1.05
-_GAUGE_PACKETS = 3000
+_NEAR_KEYS_S, _SHORT_S = 1.05, 0.7
+_GAUGE_PACKETS, _GAUGE_SEGMENTS = 3000, 12
+_ANOTHER = 0.3
 _POOR_S = 1.5
 
 
@@ -85,30 +86,31 @@ class _Watch:
         self._usual_packets = 0
 
     def seen(self, from_s: float) -> Iterator[Seen[Any]]:
-        self._usual_packets = _usual_segment(self._film)
+        self._usual_packets = self._usual_segment()
         whole = False
-        before: _Segment | None = None
-        here: _Segment | None = None
         bad = total = 0
-        for segment in self._with_keys(self._begin(from_s)):
-            total += 1
-            bad += segment.key is None
-            if here is not None:
-                result = yield from self._look(before, here, segment, whole)
-                whole = result
-            before, here = here, segment
-        if here is None:
+        # Each segment is judged with those around it: one before, two after.
+        around: deque[_Segment | None] = deque([None], maxlen=4)
+        end_s = 0.0
+        for segment in itertools.chain(self._with_keys(self._begin(from_s)), (None, None)):
+            around.append(segment)
+            if segment is not None:
+                total += 1
+                bad += segment.key is None
+                end_s = max(end_s, max(segment.times_s) + self._film.step_s)
+            if len(around) == 4:
+                whole = yield from self._look(around, whole)
+        if not total:
             raise MediaError("No picture of the film can be decoded: it is damaged.")
-        yield from self._look(before, here, None, whole)
         if total >= 4 and bad > total // 2:
             raise MediaError(
                 "Most of the film cannot be decoded: it is damaged. Copy it again from its source."
             )
-        self._film.check_whole(max(here.times_s) + self._film.step_s)
+        self._film.check_whole(end_s)
 
     def _begin(self, from_s: float) -> float:
         """Two key pictures before the one that stands before a time."""
-        for _ in range(3):
+        for _ in range(4):
             if from_s <= 0:
                 return 0.0
             first = next(self._film.packets(from_s), None)
@@ -120,17 +122,19 @@ class _Watch:
         for segment in _segments(self._film, from_s):
             packet = segment.packets[0]
             if packet.is_keyframe:
-                frames = _decode_all(self._film, [packet])
-                for frame in frames:
-                    segment.key = self._film.picture(frame)
-                    segment.key_likeness = likeness(frame)
+                segment.key = self._film.key_picture(packet)
+                if segment.key is not None:
+                    segment.key_likeness = likeness(segment.key.frame)
             yield segment
 
     def _look(
-        self, before: _Segment | None, here: _Segment, after: _Segment | None, joined: bool
-    ) -> Iterator[Seen[Any]]:
+        self, around: deque[_Segment | None], joined: bool
+    ) -> Generator[Seen[Any], None, bool]:
         """Look at one segment; the value is whether it was decoded up to its end."""
-        until_s = self._worth_until(before, here, after)
+        before, here, after, ahead = around
+        if here is None:
+            return False
+        until_s = self._worth_until(before, here, after, ahead)
         kept = None
         if here.key is not None:
             kept = self._keep(here.key, True)
@@ -145,7 +149,7 @@ class _Watch:
             count = max(i for i, t in enumerate(here.times_s) if t <= until_s) + 1
             packets = packets[:count]
         last_s = -1.0
-        for frame in _decode_lazily(self._film, packets):
+        for frame in self._film.decode_alone(packets):
             picture = self._film.picture(frame)
             if picture.time_s < here.start_s or picture.time_s <= last_s:
                 continue
@@ -156,26 +160,56 @@ class _Watch:
             last_s = picture.time_s
         return whole
 
+    def _usual_segment(self) -> int:
+        """The most packets between two key pictures near the film's start, if it is met twice:
+        then it is what the encoder was set to, and fewer mean that it set a key picture early.
+
+        0 where it seems to set them at cuts: they differ, and nothing happens between them.
+        """
+        first: list[_Segment] = []
+        packets = 0
+        for segment in self._with_keys(0.0):
+            first.append(segment)
+            packets += len(segment.packets)
+            if packets > _GAUGE_PACKETS or len(first) > _GAUGE_SEGMENTS:
+                break
+        # The last may have been ended by the film.
+        most = max((len(segment.packets) for segment in first[:-1]), default=0)
+        if sum(len(segment.packets) >= most - 1 for segment in first[:-1]) < 2:
+            return 0
+        changed = calm = 0
+        for before, here, after in zip([None, *first], first, first[1:], strict=False):
+            if _change(here, after) > _ANOTHER:
+                changed += 1
+                calm += self._busy_until(before, here, after) < 0
+        at_cuts = changed > 0.4 * (len(first) - 1) and calm > 0.6 * changed
+        return 0 if at_cuts else most
+
     def _worth_until(
-        self, before: _Segment | None, here: _Segment, after: _Segment | None
+        self,
+        before: _Segment | None,
+        here: _Segment,
+        after: _Segment | None,
+        ahead: _Segment | None,
     ) -> float:
         """Up to which time all pictures are to be decoded; below 0 where none but the key is."""
-        until_s = self._busy_until(before, here, after)
-        if here.open_end or here.key_likeness is None:
+        if here.open_end or here.key_likeness is None or self._film.step_s >= _CELL_S:
             return float("inf")
-        if after is None or after.key_likeness is None:
-            return until_s
+        if after is None:
+            # Of a film's end only the beginning can be seen at keys.
+            return self._busy_until(before, here, after)
+        lasts_s = after.start_s - here.start_s
         count = len(here.packets)
         early = abs(count - self._usual_packets) > 1 and count > _FEW
-        near = after.start_s - here.start_s <= _NEAR_KEYS_S
-        least = _NEAR_KEYS_DIFFER if near else _KEYS_DIFFER
-        if not early and difference(here.key_likeness, after.key_likeness) > least:
+        change = _change(here, after)
+        if lasts_s <= _SHORT_S:
+            # A dissolve is longer than what lies between two such keys.
+            change = max(change, _change(before, here), _change(after, ahead))
+        if not early and change > (_NEAR_KEYS_DIFFER if lasts_s <= _NEAR_KEYS_S else _KEYS_DIFFER):
             return float("inf")
-        return until_s
+        return self._busy_until(before, here, after)
 
-    def _busy_until(
-        self, before: _Segment | None, here: _Segment, after: _Segment | None
-    ) -> float:
+    def _busy_until(self, before: _Segment | None, here: _Segment, after: _Segment | None) -> float:
         order = np.argsort(here.times_s[1:])
         sizes = np.array([packet.size for packet in here.packets[1:]], float)[order]
         times_s = np.array(here.times_s[1:])[order]
@@ -195,19 +229,11 @@ class _Watch:
         return float(times_s[busy[-1]]) + _MARGIN_S if len(busy) else -1.0
 
 
-def _usual_segment(film: AvFilm) -> int:
-    """The most packets between two key pictures near the film's start, if it is met twice: then
-    it is what the encoder was set to, and fewer mean that it set a key picture early.
-    """
-    counts = [0]
-    for packet in itertools.islice(film.packets(), _GAUGE_PACKETS):
-        if packet.is_keyframe:
-            counts.append(0)
-        counts[-1] += 1
-    # What follows the last key picture may be cut short by where this ends.
-    full = counts[1:-1]
-    most = max(full, default=0)
-    return most if sum(count >= most - 1 for count in full) > 1 else 0
+def _change(one: _Segment | None, other: _Segment | None) -> float:
+    """How far the key pictures of two segments differ; 0 where one is not known."""
+    if one is None or other is None or one.key_likeness is None or other.key_likeness is None:
+        return 0.0
+    return difference(one.key_likeness, other.key_likeness)
 
 
 def _segments(film: AvFilm, from_s: float) -> Iterator[_Segment]:
@@ -233,16 +259,3 @@ def _segments(film: AvFilm, from_s: float) -> Iterator[_Segment]:
         held += packet.size
     if segment is not None:
         yield segment
-
-
-def _decode_all(film: AvFilm, packets: list[av.Packet[Any]]) -> list[av.VideoFrame]:
-    return list(_decode_lazily(film, packets))
-
-
-def _decode_lazily(film: AvFilm, packets: list[av.Packet[Any]]) -> Iterator[av.VideoFrame]:
-    """The pictures of packets that begin with a key picture; damaged ones are passed over."""
-    context = film.stream.codec_context
-    context.flush_buffers()
-    yield from film._decoded(iter(packets))
-    with contextlib.suppress(ValueError):
-        context.flush_buffers()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,9 +11,10 @@ import numpy as np
 from PIL import Image
 
 from framekeep.film_types import FilmStep, FrameChoice, PickedFrame, Shot
-from framekeep.media.cuts import CONTEXT_S, CutFinder, Seen
+from framekeep.media.cuts import CONTEXT_S, CutFinder, Likeness, Seen, difference
 from framekeep.media.film_reader import TICK_S, AvFilm, Film, FilmLimits, Picture, open_film
 from framekeep.media.film_segments import watched
+from framekeep.media.glances import Glance, glance
 from framekeep.media.quality import brightness, phash, sharpness
 from framekeep.media.video import Cursor
 
@@ -22,8 +23,7 @@ LONGEST_SHOT_S = 300.0
 
 _ONE_MORE_PER_S = 10.0
 _CANDIDATE_EVERY_S = 0.2
-_DARK, _BRIGHT, _DIM = 0.06, 0.97, 0.15
-_BLANK, _SOFT = 4.0, 40.0
+_ANOTHER, _MOST_IN_STRETCH = 0.3, 6
 _SIGN_OF_LIFE_S = 2.0
 _SAME_BITS = 4
 _WINDOW_S = 5.0
@@ -112,12 +112,27 @@ def _keyframes(
 
 
 @dataclass(slots=True)
+class _Best:
+    """The best of those pictures so far that look alike."""
+
+    worth: float
+    seen: Glance
+    likeness: Likeness
+
+
+@dataclass(slots=True)
 class _Open:
-    """The shot being read: its best frame so far in each stretch of time."""
+    """The shot being read, or a part of it: its best pictures so far in each stretch of time.
+
+    More than one where they are quite different: a camera that turns round shows much, and not
+    every change from one shot to the next is found. `first` is false for later parts of a long
+    shot; `allowed` tells whether the limit of frames a minute leaves it one.
+    """
 
     start_s: float
-    first: bool = True
-    best: dict[int, tuple[float, PickedFrame]] = field(default_factory=dict)
+    first: bool
+    allowed: bool
+    best: dict[int, list[_Best]] = field(default_factory=dict)
 
 
 class _Shots:
@@ -132,13 +147,11 @@ class _Shots:
         self._said = time.monotonic()
 
     def steps(self) -> Iterator[FilmStep]:
-        finder: CutFinder[PickedFrame | None] = CutFinder()
+        finder: CutFinder[Glance | None] = CutFinder()
         window_start_s = self._start_s // self._window_s * self._window_s
         shot: _Open | None = None
         end_s = 0.0
-        for seen in watched(
-            self._film, self._candidate, _is_poor, window_start_s - 2 * CONTEXT_S
-        ):
+        for seen in watched(self._film, self._candidate, _is_poor, window_start_s - 2 * CONTEXT_S):
             end_s = seen.time_s
             for decided in finder.feed(seen):
                 shot = yield from self._take(shot, decided)
@@ -151,15 +164,17 @@ class _Shots:
             end_s = max(end_s + 1e-3, self._film.info.video.duration_s)
             yield self._closed(shot, end_s)
 
-    def _candidate(self, picture: Picture, is_key: bool) -> PickedFrame | None:
+    def _candidate(self, picture: Picture, is_key: bool) -> Glance | None:
         """Key pictures, and between them one in every fifth of a second."""
         cell = int(picture.time_s / _CANDIDATE_EVERY_S)
         if not is_key and cell == self._last_candidate_s:
             return None
         self._last_candidate_s = cell
-        return pick(picture, self._min_side_px)
+        return glance(picture)
 
-    def _take(self, shot: _Open | None, seen: Seen[PickedFrame | None]) -> Iterator[FilmStep]:
+    def _take(
+        self, shot: _Open | None, seen: Seen[Glance | None]
+    ) -> Generator[FilmStep, None, _Open | None]:
         """One decided picture; the value is the shot that is open after it."""
         at_start = abs(seen.time_s - self._start_s) <= TICK_S
         if seen.begins or seen.time_s == 0.0:
@@ -168,38 +183,45 @@ class _Shots:
         if seen.time_s < self._start_s - TICK_S:
             return None
         if shot is None:
-            shot = _Open(seen.time_s, first=seen.begins or seen.time_s == 0.0)
+            shot = self._opened(seen.time_s, first=seen.begins or seen.time_s == 0.0)
         elif (seen.begins and not at_start) or seen.time_s - shot.start_s >= LONGEST_SHOT_S:
             yield self._closed(shot, seen.time_s)
-            shot = _Open(seen.time_s, first=seen.begins)
+            shot = self._opened(seen.time_s, first=seen.begins)
         if seen.kept is not None:
-            self._weigh(shot, seen)
+            self._weigh(shot, seen.kept, seen)
         return shot
 
-    def _weigh(self, shot: _Open, seen: Seen[PickedFrame | None]) -> None:
-        frame = seen.kept
-        assert frame is not None
-        stretch = int((frame.time_s - shot.start_s) / self._stretch_s)
-        worth = _worth(frame) * (0.2 if seen.fading or seen.likeness.is_black else 1.0)
-        if stretch not in shot.best or worth > shot.best[stretch][0]:
-            shot.best[stretch] = (worth, frame)
+    def _weigh(self, shot: _Open, glanced: Glance, seen: Seen[Glance | None]) -> None:
+        passing = seen.fading or seen.likeness.is_black
+        worth = glanced.worth * (0.2 if passing else 1.0)
+        found = _Best(worth, glanced, seen.likeness)
+        stretch = int((seen.time_s - shot.start_s) / self._stretch_s)
+        best = shot.best.setdefault(stretch, [])
+        alike = [i for i, b in enumerate(best) if difference(b.likeness, seen.likeness) < _ANOTHER]
+        if not best or not (alike or passing or len(best) >= _MOST_IN_STRETCH):
+            best.append(found)
+        for i in alike[:1]:
+            if worth > best[i].worth:
+                best[i] = found
 
     def _window(self, time_s: float) -> int:
         return int((time_s + TICK_S) / self._window_s)
 
+    def _opened(self, time_s: float, first: bool) -> _Open:
+        before = sum(
+            self._window(s) == self._window(time_s) and s < time_s - TICK_S for s in self._begun
+        )
+        return _Open(time_s, first, allowed=before < self._most_begun)
+
     def _closed(self, shot: _Open, end_s: float) -> FilmStep:
         self._said = time.monotonic()
-        ranked = [s for s in self._begun if self._window(s) == self._window(shot.start_s)]
-        allowed = not shot.first or (
-            sum(s < shot.start_s - TICK_S for s in ranked) < self._most_begun
-        )
         frames: list[PickedFrame] = []
-        good = [frame for worth, frame in shot.best.values() if worth > 0]
-        for frame in sorted(good, key=lambda f: f.time_s):
-            if not frames and (shot.first or allowed):
-                if allowed:
-                    frames.append(frame)
-            elif self._may_add(shot, end_s, frame) and not any(_same(frame, f) for f in frames):
+        good = [each for some in shot.best.values() for each in some if each.worth > 0]
+        pictures = sorted((each.seen.picture for each in good), key=lambda p: p.time_s)
+        for number, picture in enumerate(pictures):
+            frame = pick(picture, self._min_side_px)
+            may = shot.allowed if shot.first and not number else self._may_add(shot, end_s, frame)
+            if may and not any(_same(frame, other) for other in frames):
                 frames.append(frame)
         return FilmStep(end_s, Shot(shot.start_s, end_s, tuple(frames)))
 
@@ -210,18 +232,8 @@ class _Shots:
         return self._window(frame.time_s) not in (self._window(shot.start_s), self._window(end_s))
 
 
-def _worth(frame: PickedFrame) -> float:
-    """How much a frame is worth showing; 0 for black, white or blank ones."""
-    if not _DARK < frame.brightness < _BRIGHT or frame.sharpness < _BLANK:
-        return 0.0
-    exposure = min(1.0, frame.brightness / _DIM, (1 - frame.brightness) / 0.1)
-    return float(np.log1p(frame.sharpness)) * exposure
-
-
-def _is_poor(frame: PickedFrame | None) -> bool:
-    return frame is not None and (
-        not _DIM < frame.brightness < 0.95 or frame.sharpness < _SOFT
-    )
+def _is_poor(seen: Glance | None) -> bool:
+    return seen is not None and seen.is_poor
 
 
 def _same(one: PickedFrame, other: PickedFrame) -> bool:

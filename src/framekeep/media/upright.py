@@ -21,6 +21,11 @@ SUFFIX: dict[Form, str] = {"jpeg": ".jpg", "png": ".png"}
 JPEG_QUALITY = 95
 AS_THEY_ARE = frozenset(["jpeg", "png", "bmp", "webp"])
 _LOSSLESS = frozenset(["png", "gif", "bmp", "tiff"])
+# As FFmpeg names them; the pictures of other films have been through lossy coding already.
+_LOSSLESS_CODECS = frozenset([
+    "apng", "cscd", "ffv1", "ffvhuff", "flashsv", "gif", "huffyuv", "magicyuv", "png", "qtrle",
+    "rawvideo", "tscc", "utvideo", "v210", "zmbv",
+])  # fmt: skip
 _FULL_SIZE = 1_000_000_000  # no picture's shorter side: nothing is decoded at a smaller scale
 _HEAD_BYTES = 64
 
@@ -40,6 +45,11 @@ def form_for_training(path: Path, kind: str, exif_orientation: int) -> Form | No
     return "png" if lossless else "jpeg"
 
 
+def form_of_frames(codec: str) -> Form:
+    """How the frames of a film are written, by its codec (`VideoFacts.codec`)."""
+    return "png" if codec in _LOSSLESS_CODECS else "jpeg"
+
+
 def read_upright(
     path: Path, size_wh: tuple[int, int], *, max_pixels: int, max_bytes: int
 ) -> RgbImage:
@@ -52,17 +62,23 @@ def read_upright(
         str(path), min_side_px=_FULL_SIZE, max_pixels=max_pixels, max_bytes=max_bytes
     )
     height, width = photo.rgb.shape[:2]
-    if (width, height) == size_wh:
-        return photo.rgb
-    if photo.format == "raw":
+    if photo.format == "raw" and (width, height) != size_wh:
         import numpy as np
 
         scaled = Image.fromarray(photo.rgb).resize(size_wh, Image.Resampling.LANCZOS)
         return np.asarray(scaled)
-    raise MediaError(
-        f"The picture has {width} x {height} pixels, and {size_wh[0]} x {size_wh[1]} were "
-        "expected: add it again."
-    )
+    check_size(photo.rgb, size_wh)
+    return photo.rgb
+
+
+def check_size(rgb: RgbImage, size_wh: tuple[int, int]) -> None:
+    """Raise MediaError where a picture (height, width, 3) has another size."""
+    height, width = rgb.shape[:2]
+    if (width, height) != size_wh:
+        raise MediaError(
+            f"The picture has {width} x {height} pixels, and {size_wh[0]} x {size_wh[1]} were "
+            "expected: add it again."
+        )
 
 
 def write_picture(rgb: RgbImage, target: Path, form: Form) -> None:

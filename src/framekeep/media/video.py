@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from framekeep.errors import InputError, MediaError
@@ -40,7 +41,7 @@ def frames_at(
     The same pictures as `frame_at` gives, faster where they lie near together. Raises
     InputError for times that do not ascend, MediaError.
     """
-    if any(later < time_s for time_s, later in zip(times_s, times_s[1:], strict=False)):
+    if any(later < time_s for time_s, later in pairwise(times_s)):
         raise InputError("The times of frames to read must ascend.")
     with open_film(path, limits) as film:
         cursor = Cursor(film)
@@ -72,9 +73,7 @@ class Cursor:
 
     def at(self, time_s: float) -> Picture:
         """The picture shown at a time, which is not before that of the last call."""
-        if self._shown is None or (
-            self._next is not None and self._next.time_s + _NEAR_S < time_s
-        ):
+        if self._shown is None or (self._next is not None and self._next.time_s + _NEAR_S < time_s):
             self._rest = self._film.pictures(max(0.0, time_s))
             self._shown, self._next = next(self._rest, None), next(self._rest, None)
         while self._next is not None and self._next.time_s <= time_s + TICK_S:

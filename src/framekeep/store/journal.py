@@ -18,8 +18,9 @@ from sqlalchemy.engine import Connection
 
 from framekeep.object_types import Change
 from framekeep.store.catalog_meta import count_up
+from framekeep.store.column_types import UtcDateTime
 from framekeep.store.database import Database, pages
-from framekeep.store.tables import UtcDateTime, annotation_table, changes, classes, segments
+from framekeep.store.tables import annotation_table, changes, classes, segments
 
 Row = Mapping[Any, Any]
 Image = tuple[str, list[Any], dict[str, Any] | None, dict[str, Any] | None]

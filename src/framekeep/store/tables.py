@@ -5,15 +5,11 @@ A medium is *live* when its state is "indexed": at least one file with its conte
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
     DateTime,
-    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -25,7 +21,8 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.types import TypeDecorator
+
+from framekeep.store.column_types import PathText, UtcDateTime
 
 SCHEMA_HEAD = "0004"
 """The newest migration; opening compares it with what the database says."""
@@ -47,58 +44,6 @@ REJECTED = "rejected"
 SAID_OF_OBJECTS = text("label_source <> 'model' AND state <> 'rejected'")
 SAID_OF_MEDIA = text("segment_id IS NULL AND kind = 'label'")
 """Which rows have a label that somebody gave: written out, as indexes of their own need it."""
-
-# Operating systems allow names that are no valid Unicode; Python shows their bytes as lone
-# surrogates, which no database stores. They travel as private-use characters, one for one, so
-# that prefixes and order stay as they are.
-_TO_PRIVATE = {code: code + 0x100000 for code in range(0xD800, 0xE000)}
-_FROM_PRIVATE = {private: code for code, private in _TO_PRIVATE.items()}
-
-
-class PathText(TypeDecorator[str]):
-    """A path or name as Python knows it, names that are not UTF-8 included."""
-
-    impl = Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """Compare by code point everywhere, so that "under this folder" is a range."""
-        collation = "C" if dialect.name == "postgresql" else None
-        return dialect.type_descriptor(Text(collation=collation))
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """To the database."""
-        return None if value is None else value.translate(_TO_PRIVATE)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """From the database."""
-        return None if value is None else value.translate(_FROM_PRIVATE)
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An instant: kept in UTC, given back with its zone. A time without a zone is read as UTC."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(
-        self,
-        value: datetime | None,
-        dialect: Dialect,  # noqa: ARG002
-    ) -> datetime | None:
-        """To the database."""
-        if value is None or value.tzinfo is None:
-            return value
-        return value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(
-        self,
-        value: datetime | None,
-        dialect: Dialect,  # noqa: ARG002
-    ) -> datetime | None:
-        """From the database."""
-        return None if value is None else value.replace(tzinfo=UTC)
-
 
 metadata = MetaData(
     naming_convention={

@@ -13,10 +13,10 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from framekeep.filters import And, Compare, Filter, Not, Or, Period, number, period
+from framekeep.store.column_types import PathText
 from framekeep.store.tables import (
     LIVE,
     REJECTED,
-    PathText,
     annotation_table,
     classes,
     files,
@@ -170,22 +170,22 @@ def _some_object(field: str, value: str, condition: Condition, of: Of) -> Condit
 
 
 _FRAMES = media.alias("frames")
+# Of films alone: as a range, which an index answers; SQLite reads a whole table for "not null".
+_IS_FRAME = _FRAMES.c.film_id > ""
 
 
 def _some_frame(*conditions: Condition) -> Condition:
     """Films with a frame on which there is an object such as this."""
-    joined = sa.join(_FRAMES, segments, segments.c.media_id == _FRAMES.c.media_id)
-    found = sa.select(_FRAMES.c.film_id).select_from(joined)
-    return media.c.media_id.in_(found.where(_FRAMES.c.film_id.is_not(None), *conditions))
+    held = sa.exists().where(segments.c.media_id == _FRAMES.c.media_id, *conditions)
+    films = sa.select(_FRAMES.c.film_id).where(_IS_FRAME, held.correlate(_FRAMES))
+    return media.c.media_id.in_(films)
 
 
 def _itself_or_a_frame(ids: sa.Select[Any], of: Of) -> Condition:
     """Media that are among these, and films with a frame that is."""
     if of != "media":
         return media.c.media_id.in_(ids)
-    films = sa.select(_FRAMES.c.film_id).where(
-        _FRAMES.c.film_id.is_not(None), _FRAMES.c.media_id.in_(ids)
-    )
+    films = sa.select(_FRAMES.c.film_id).where(_IS_FRAME, _FRAMES.c.media_id.in_(ids))
     # In one list: with an OR for each, long filters would nest more deeply than SQLite reads.
     return media.c.media_id.in_(sa.union_all(ids, films))
 

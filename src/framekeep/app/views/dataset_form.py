@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from framekeep.app.views.finding import run_search
 from framekeep.app.views.results import chip
 from framekeep.datasets import MOST_FOUND, WORTH_EXPORTING
 from framekeep.errors import InputError
+from framekeep.export.options import LONGEST_FACT, ExportOptions
 from framekeep.terms import EXCLUDE_WEIGHT
 
 FORMATS = {
@@ -34,7 +35,7 @@ IMAGES = {
     "link": "Hard-linked: no room taken, on the same disk only",
     "reference": "Left where they are, and named",
 }
-MASKS = {"rle": "Exact (RLE)", "polygon": "Polygons: read by more tools, not quite exact"}
+MASKS = {"rle": "Exact (RLE)", "polygon": "Polygons, where an object has no holes; else RLE"}
 NEVER = ("yolo", "reference")
 EMPTY = "A model learns from photos without objects, too: what not to find."
 TASKS = {"segment": "Outlines (segment)", "detect": "Boxes (detect)"}
@@ -93,15 +94,51 @@ def export_form(here: Context, state: SearchState) -> Wanted:
         )
     if kind == "coco":
         options["masks"] = _choice("Masks", MASKS, "ds_masks")
+        options |= _facts()
     if kind == "yolo":
         options["task"] = _choice("Task", TASKS, "ds_task")
     out, overwrite = _target(here, kind)
+    _check(options)
     return Wanted(options, out, overwrite)
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Raise InputError for what a background job would only find out later."""
+    known = {each.name for each in fields(ExportOptions)}
+    given = {name: value for name, value in options.items() if name in known}
+    ExportOptions(**{**given, "classes": tuple(given["classes"]) if given["classes"] else None})
 
 
 def _choice(label: str, words: dict[str, str], key: str) -> str:
     chosen = st.selectbox(label, list(words), format_func=words.__getitem__, key=key)
     return str(chosen or next(iter(words)))
+
+
+def _facts() -> dict[str, str]:
+    """What the dataset says of itself; only what was filled in."""
+    with st.expander("About the dataset"):
+        asked = {
+            "description": st.text_input(
+                "Description", key="ds_description", max_chars=LONGEST_FACT
+            ),
+            "contributor": st.text_input(
+                "Contributor", key="ds_contributor", max_chars=LONGEST_FACT
+            ),
+            "licence": st.text_input(
+                "Licence",
+                placeholder="CC BY 4.0",
+                key="ds_licence",
+                max_chars=LONGEST_FACT,
+                help="That of the photos; without one it is told as unknown.",
+            ),
+            "licence_url": st.text_input(
+                "Address of the licence",
+                placeholder="https://creativecommons.org/licenses/by/4.0/",
+                key="ds_licence_url",
+                max_chars=LONGEST_FACT,
+            ),
+        }
+    return {name: text.strip() for name, text in asked.items() if text.strip()}
 
 
 def _what(here: Context, state: SearchState) -> dict[str, Any]:

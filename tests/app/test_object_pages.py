@@ -72,7 +72,7 @@ def test_objects_are_searched_for_by_the_address(library: Library) -> None:
     assert test.query_params["of"] == "objects"
     assert "**16 objects**, best first" in said(test)
     test = opened(of="both", q="a cat")
-    assert "**24 photos and objects**, best first" in said(test)
+    assert "**8 photos and 16 objects**, best first" in said(test)
     assert "**8 photos**, newest first" in said(opened())
 
 

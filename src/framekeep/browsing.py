@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from framekeep.errors import InputError, MediaError, NotFoundError, StoreError
+from framekeep.film_types import Frame
 from framekeep.types import (
     FacetValue,
     FilmView,
@@ -103,6 +104,19 @@ class Browsing:
         ids = self._catalog.frame_ids(film_id)
         moments = self._catalog.moments(ids)
         return FilmView(hits[0], tuple((i, moments[i]) for i in ids if i in moments))
+
+    def frames(self, film: str | Path | Hit) -> Iterator[Frame]:
+        """The frames of a film that are looked at, by time, at full size; decoded as they are read.
+
+        Raises NotFoundError, InputError for a photo, MediaError where the film cannot be read now.
+        """
+        from framekeep.media.video import frames_at
+
+        view = self.film(film)
+        times_s = [moment.time_s for _, moment in view.moments]
+        pictures = frames_at(view.hit.path, times_s, self._limits().film)
+        for (frame_id, _), (time_s, rgb) in zip(view.moments, pictures, strict=True):
+            yield Frame(frame_id, time_s, rgb)
 
     def ids_where(self, where: str) -> list[str]:
         """The ids of all media that match a filter, newest first. Raises FilterError."""

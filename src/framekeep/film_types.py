@@ -107,7 +107,10 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture of a film: `rgb` is (height, width, 3) uint8, upright, square pixels, SDR."""
+    """One picture of a film, under its own media id, at its time.
+
+    `rgb` is (height, width, 3) uint8, upright, in square pixels of sRGB.
+    """
 
     media_id: str
     time_s: float

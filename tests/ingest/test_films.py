@@ -103,6 +103,16 @@ def test_a_photo_finds_the_shot_it_is_shown_in(library, folder, film):
     assert library.similar(film_id, limit=5) == []
 
 
+def test_frames_are_read_as_they_were_encoded(library, encoder, folder):
+    list(library.add(folder))
+    frames = list(library.frames(folder / "holiday.mp4"))
+    assert [frame.time_s for frame in frames] == sorted(frame.time_s for frame in frames)
+    assert len(frames) == SHOTS
+    for frame in frames:
+        assert frame.rgb.shape == (180, 320, 3)
+        assert library.search(image=frame.rgb, limit=1)[0].media_id == frame.media_id
+
+
 def test_a_renamed_or_copied_film_is_not_read_again(library, encoder, folder):
     list(library.add(folder))
     before = encoder.encoded

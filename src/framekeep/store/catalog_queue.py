@@ -33,7 +33,7 @@ class QueuePart:
     def to_segment(
         self, where: Filter | None, segmenter_id: str, *, again: bool = False, retry: bool = False
     ) -> list[str]:
-        """Live media that match and are still to be segmented, by id.
+        """Live photos and frames that match and are still to be segmented.
 
         Without `again`, those without a live segment on which this segmenter has not run yet;
         where it failed before, only with `retry`.
@@ -49,8 +49,10 @@ class QueuePart:
                 *([segment_runs.c.state == "done"] if retry else []),
             )
             query = query.where(~held, ~ran)
+        # The frames of a film by time, so that it is read onwards.
+        in_order = (media.c.film_id, media.c.time_s, media.c.media_id)
         with self._db.read() as connection:
-            return list(connection.scalars(query.order_by(media.c.media_id)))
+            return list(connection.scalars(query.order_by(*in_order)))
 
     def segment_problems(self, limit: int | None = None) -> list[Problem]:
         """Live media without segments on which a segmenter failed, by path."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import pytest
 
 from framekeep.errors import InputError, MediaError
@@ -95,3 +96,22 @@ def test_clips_that_cannot_be(tmp_path: Path, film: MadeFilm) -> None:
     with pytest.raises(MediaError):
         cut_clip(broken, 0, 1, tmp_path / "clip.mp4")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.mp4", "there.mp4"]
+
+
+def test_sound_that_begins_later_than_the_pictures_keeps_its_time(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.mp4", [scene(0)], 3.0, audio=True)
+    late = tmp_path / "late.mkv"
+    with av.open(str(film.path)) as source, av.open(str(late), "w") as container:
+        outputs = {s.index: container.add_stream_from_template(s) for s in source.streams}
+        for packet in source.demux():
+            if not packet.size:
+                continue
+            if packet.stream.type == "audio":
+                shift = round(1.5 / packet.time_base)
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+            packet.stream = outputs[packet.stream.index]
+            container.mux(packet)
+    cut_clip(late, 0.0, 2.5, tmp_path / "clip.mp4", exact=True)
+    with av.open(str(tmp_path / "clip.mp4")) as clip:
+        first = next(clip.decode(audio=0))
+        assert float(first.pts * first.time_base) == pytest.approx(1.5, abs=0.06)

@@ -47,7 +47,8 @@ def cut_clip(
     """Write the film's stretch from `start_s` to `end_s` to `target`, sound and rotation kept.
 
     Copied as it is encoded, a clip begins with the key picture at or before `start_s`; `exact`
-    encodes it anew (H.264 and AAC), and so does a format that cannot hold the film's encoding.
+    encodes it anew (H.264 and AAC; WebM gets VP9 and Opus, AVI MPEG-4 and MP3), and so does a
+    format that cannot hold the film's encoding.
     The target's suffix tells its format: .mp4, .mov, .mkv, .webm or .avi. It is written beside
     its place and moved there whole. Raises InputError for an existing target or times that are
     not in the film, MediaError.
@@ -230,17 +231,28 @@ def _encode_sound(film: AvFilm, span_s: tuple[float, float], container: Any, out
 
     source = film.container.streams.audio[0]
     resampler = av.AudioResampler(output.format, output.layout, output.rate)
-    samples = 0
-    for packet in film.all_packets([source], span_s[0]):
-        with contextlib.suppress(av.InvalidDataError):
-            for frame in packet.decode():
-                at_s = film.seconds_of(frame)
-                if at_s >= span_s[1]:
-                    break
-                if at_s < span_s[0] - TICK_S:
-                    continue
-                for part in resampler.resample(frame):
-                    part.pts, part.time_base = samples, Fraction(1, output.rate)
-                    samples += part.samples
-                    container.mux(output.encode(part))
+    samples = -1
+    for frame in _sounds(film, source, span_s):
+        if samples < 0:  # sound may begin later than the pictures
+            samples = max(0, round((film.seconds_of(frame) - span_s[0]) * output.rate))
+        for part in resampler.resample(frame):
+            part.pts, part.time_base = samples, Fraction(1, output.rate)
+            samples += part.samples
+            container.mux(output.encode(part))
     container.mux(output.encode())
+
+
+def _sounds(film: AvFilm, source: Any, span_s: tuple[float, float]) -> Iterator[av.AudioFrame]:
+    """The pieces of sound that begin in a span; nothing behind it is read."""
+    import av
+
+    for packet in film.all_packets([source], span_s[0]):
+        decoded: list[av.AudioFrame] = []
+        with contextlib.suppress(av.InvalidDataError):
+            decoded = packet.decode()
+        for frame in decoded:
+            at_s = film.seconds_of(frame)
+            if at_s >= span_s[1]:
+                return
+            if at_s >= span_s[0] - TICK_S:
+                yield frame

@@ -165,7 +165,8 @@ class Clipping:
                 info = cut_clip(
                     path, stretch.start_s, stretch.end_s, target, exact=exact, limits=limits
                 )
-            except MediaError as exc:
+            # A film may be shorter than its file told: the others go on.
+            except (MediaError, InputError) as exc:
                 event = replace(event, film=str(path), reason=str(exc))
                 continue
             return replace(

@@ -12,11 +12,12 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from framekeep.errors import MediaError
 from framekeep.film_types import FilmStep, FrameChoice, Moment, PickedFrame, Shot
-from framekeep.lookahead import in_background
+from framekeep.lookahead import batched, in_background
 from framekeep.store.database import pages
 from framekeep.stores import Stores, encode_carefully
 from framekeep.types import MediaItem, RgbImage
@@ -29,6 +30,8 @@ AHEAD = 32
 # A gallery's larger thumbnail of a wide picture.
 THUMBNAIL_SIDE_PX = 360
 INDEX_PAGE = 2048
+# Frames of two versions of a film show the same up to so many seconds and bits of their hashes.
+SAME_S, SAME_BITS = 0.5, 8
 
 
 def frame_id(film_id: str, time_s: float) -> str:
@@ -81,16 +84,16 @@ class Filming:
     ) -> Iterator[tuple[float, float]]:
         """Read a film to its end, telling how far it has come and how long it is, in seconds.
 
-        Goes on where a run with the same choice stopped. Raises MediaError where the film is
-        broken; then nothing of it is kept, unless it was there before.
+        Goes on where a run with the same choice stopped, but one that was read another way before
+        from its start. Raises MediaError where the film is broken; then nothing of it is kept,
+        unless it was there before.
         """
         from framekeep.media.video import probe
 
-        state = self.catalog.film_states([film_id]).get(film_id)
+        was_there = self.catalog.was_settled(film_id)
         info = probe(path, self.limits)
         film = _film(film_id, bytes_, info)
-        resumed = state is not None and state.frames_by == choice.id
-        start_s = (state.read_to_s or 0.0) if state and resumed else 0.0
+        start_s = 0.0 if was_there else self._resumed_s(film_id, choice)
         self.catalog.put_media([film])
         self.catalog.note_film(film_id, choice.id, start_s)
         try:
@@ -98,14 +101,27 @@ class Filming:
             for read_to_s, ids in self._frames(path, film, choice, start_s):
                 chosen += ids
                 yield read_to_s, info.video.duration_s
+            if not chosen:
+                raise MediaError("The film shows nothing but black or blank pictures.")
         except MediaError:
-            if state is None or not self.catalog.live_ids([film_id]):
+            # One that was there keeps its tags and frames, also while its file is missing.
+            if not was_there:
                 self.catalog.delete_media([film_id])
             raise
-        if not chosen:
-            self.catalog.delete_media([film_id])
-            raise MediaError("The film shows nothing but black or blank pictures.")
         self._finish(film, chosen)
+
+    def _resumed_s(self, film_id: str, choice: FrameChoice) -> float:
+        """Up to where the frames of a film that is new were stored; those of another choice go."""
+        state = self.catalog.film_states([film_id]).get(film_id)
+        if state is None:
+            return 0.0
+        ids = self.catalog.frame_ids(film_id)
+        if state.frames_by == choice.id:
+            # An encoder that was chosen since then has not seen them.
+            whole = len(self.catalog.have_vectors(self.stores.space, ids)) == len(ids)
+            return (state.read_to_s or 0.0) if whole else 0.0
+        self.catalog.delete_media(ids)
+        return 0.0
 
     def settled(self, film_id: str, choice: FrameChoice | None) -> bool:
         """Whether a film has been read to its end, with this choice of frames if one is given."""
@@ -113,6 +129,48 @@ class Filming:
         if state is None or state.read_to_s is not None:
             return False
         return choice is None or state.frames_by == choice.id
+
+    def complete(self, path: str, film_id: str) -> None:
+        """Bring back a film that has been read: encode frames without a vector, and index them.
+
+        There are such where another encoder was chosen while the film was away. Raises MediaError.
+        """
+        from framekeep.media.video import frames_at
+
+        ids, space, encoder = (
+            self.catalog.frame_ids(film_id),
+            self.stores.space,
+            self.stores.encoder,
+        )
+        have = self.catalog.have_vectors(space, ids)
+        moments = self.catalog.moments([some for some in ids if some not in have])
+        lacking = [some for some in ids if some in moments]
+        pictures = frames_at(path, [moments[some].time_s for some in lacking], self.limits)
+        prepared = (
+            (some, encoder.prepare(rgb)) for some, (_, rgb) in zip(lacking, pictures, strict=True)
+        )
+        for batch in batched(prepared if lacking else (), encoder.batch_size):
+            rows, bad = encode_carefully(encoder, batch)
+            good = [some for some, _ in batch if some not in bad]
+            self.catalog.put_vectors(space, good, rows)
+            self.frames += len(good)
+        self.index(film_id)
+
+    def copy_said(self, from_id: str, to_id: str) -> None:
+        """Give a film's frames the tags and annotations of another's: of the same moment and look.
+
+        For a film whose file has changed, as where its title was edited.
+        """
+        untouched = set(self.catalog.spare_frames(from_id, ()))
+        said_of = [some for some in self.catalog.frame_ids(from_id) if some not in untouched]
+        if not said_of:
+            return
+        frames = list(self.catalog.media(self.catalog.frame_ids(to_id)).values())
+        for frame in self.catalog.media(said_of).values():
+            same = min(frames, key=partial(_apart_s, frame), default=None)
+            if same is not None and _is_same_moment(frame, same):
+                self.catalog.copy_tags(frame.media_id, same.media_id)
+                self.catalog.copy_annotations(frame.media_id, same.media_id)
 
     def index(self, film_id: str) -> None:
         """Put those of a film's frames into the index that it has not acknowledged."""
@@ -189,6 +247,17 @@ class Filming:
             film = replace(film, sharpness=best.sharpness, brightness=best.brightness)
             self.catalog.put_media([film])
         self.index(film.media_id)
+
+
+def _apart_s(one: MediaItem, other: MediaItem) -> float:
+    if one.moment is None or other.moment is None:
+        return float("inf")
+    return abs(one.moment.time_s - other.moment.time_s)
+
+
+def _is_same_moment(one: MediaItem, other: MediaItem) -> bool:
+    bits = (int(one.phash, 16) ^ int(other.phash, 16)).bit_count()
+    return _apart_s(one, other) <= SAME_S and bits <= SAME_BITS
 
 
 def _without_pixels(step: FilmStep) -> FilmStep:

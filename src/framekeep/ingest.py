@@ -285,7 +285,7 @@ class _Ingest:
         kind: IngestKind = "linked"
         try:
             if self.filming.settled(film_id, self.frames):
-                self.filming.index(film_id)
+                self.filming.complete(found.path, film_id)
             else:
                 kind = "indexed"
                 yield from self._read_film(found, film_id)
@@ -326,6 +326,8 @@ class _Ingest:
             if work.media_id and before and before.media_id not in (None, work.media_id):
                 self.catalog.copy_tags(before.media_id, work.media_id)
                 self.catalog.copy_annotations(before.media_id, work.media_id)
+                if work.is_film and before.media_id:
+                    self.filming.copy_said(before.media_id, work.media_id)
         self.catalog.record_files([_file_record(work) for work in works], self.run_id)
         if works:
             self.catalog.bump_generation()

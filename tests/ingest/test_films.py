@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from framekeep.errors import InputError
+from framekeep.errors import InputError, MediaError
 from framekeep.film_types import FrameChoice
 from framekeep.library import Library
 from framekeep.testing import HashEncoder
@@ -160,6 +160,80 @@ def test_another_choice_of_frames_does_only_what_it_must(library, encoder, folde
     # Without being asked, nothing is read again.
     assert [e.kind for e in library.add(folder)].count("unchanged") == 1
     assert kept.film_id == odd.film_id
+
+
+def read_until(library: Library, folder: Path, frames: str, time_s: float) -> None:
+    """Begin to read films, and stop in the middle."""
+    events = library.add(folder, frames=frames)
+    for event in events:
+        if event.kind == "reading" and event.film_s[0] >= time_s:
+            break
+    else:
+        pytest.fail("The film was read to its end.")
+    events.close()
+
+
+def test_what_was_begun_with_another_choice_leaves_no_frames(library, encoder, folder):
+    encoder.batch_size = 2
+    read_until(library, folder, "500ms", 3.0)
+    read_until(library, folder, "2s", 5.9)
+    list(library.add(folder))
+    film = library.media_id(folder / "holiday.mp4")
+    assert list(library.frame_times(film).values()) == pytest.approx([0.0, 2.0, 4.0])
+    read_until(library, folder, "1s", 4.0)
+    list(library.add(folder))
+    assert list(library.frame_times(film).values()) == pytest.approx([0, 1, 2, 3, 4, 5])
+    assert library.repair().clean
+
+
+def test_a_film_that_cannot_be_read_again_keeps_what_was_said_of_it(library, folder, monkeypatch):
+    list(library.add(folder))
+    film = folder / "holiday.mp4"
+    hit = library.search("red", limit=1)[0]
+    library.tag(hit, "best")
+    library.tag(film, "summer")
+
+    def broken(*_: object, **__: object) -> None:
+        raise MediaError("The disk went away.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("framekeep.media.video.probe", broken)
+        assert list(library.add(folder, frames="1s"))[-1].counts.failed == 1
+    with monkeypatch.context() as patched:
+        patched.setattr("framekeep.media.shots.choose_frames", broken)
+        assert list(library.add(folder, frames="1s"))[-1].counts.failed == 1
+        assert list(library.add(folder, retry=True))[-1].counts.failed == 1
+    list(library.add(folder, retry=True))
+    assert library.tags() == {"best": 1, "summer": 1}
+    assert library.hits([hit.media_id])[0].tags == ("best",)
+    assert library.repair().clean
+
+
+def test_what_is_said_of_moments_stays_when_the_file_changes(library, folder):
+    list(library.add(folder))
+    film = folder / "holiday.mp4"
+    hit = library.search("red", limit=1)[0]
+    library.tag(hit, "best")
+    library.label([hit.media_id], "place")
+    # As after another title: the same pictures in another file.
+    with film.open("ab") as file:
+        file.write(b"\0\0\0\x10free" + b"new name")
+    list(library.add(folder))
+    assert library.media_id(film) != hit.film_id
+    (again,) = library.search("red", where="label:place")
+    assert (again.time_s, again.tags) == (hit.time_s, ("best",))
+
+
+def test_a_film_that_was_away_is_found_by_an_encoder_chosen_meanwhile(library, folder, film):
+    list(library.add(folder))
+    (folder / "holiday.mp4").unlink()
+    write_folder(folder, 2)
+    list(library.add(folder))
+    list(library.use_encoder("starter"))
+    shutil.copy2(film.path, folder / "holiday.mp4")
+    list(library.add(folder))
+    assert len(library.search("a red thing", where="kind:video", limit=50)) == SHOTS
+    assert library.repair().clean
 
 
 def test_a_choice_that_is_none(library, folder):

@@ -40,6 +40,14 @@ class FilmsPart:
                     found[media_id] = FilmState(frames_by, read_to_s)
         return found
 
+    def was_settled(self, media_id: str) -> bool:
+        """Whether a file with this content was ever noted, present or missing now."""
+        query = sa.select(
+            sa.exists().where(media.c.media_id == media_id, media.c.state != "pending")
+        )
+        with self._db.read() as connection:
+            return bool(connection.scalar(query))
+
     def note_film(self, film_id: str, frames_by: str, read_to_s: float | None) -> None:
         """Note how far a film has been read, None to its end; written after its frames."""
         change = sa.update(media).where(media.c.media_id == film_id)

@@ -67,7 +67,9 @@ class MediaPart:
         """Media that no file, present or missing, holds any more: replaced contents."""
         used = sa.exists().where(files.c.media_id == media.c.media_id)
         # A frame goes with its film, and one half read, whose file is not noted yet, is resumed.
-        half_read = sa.and_(media.c.kind == "video", media.c.read_to_s.is_not(None))
+        half_read = sa.and_(
+            media.c.kind == "video", media.c.state == "pending", media.c.read_to_s.is_not(None)
+        )
         return self._ids(media.c.state.not_in(FOUND), media.c.kind != "frame", ~half_read, ~used)
 
     def phashes(self) -> list[tuple[str, str]]:

@@ -29,9 +29,9 @@ from tests.e2e.conftest import (
 from tests.e2e.test_looks import serious
 from tests.helpers.films import make_film, scene
 
-QUERY = "two dogs"
-SHOTS = (5, 9, 12, 3, 9, 20)
-"""The demo photos that the film shows, three seconds each; the second and the fifth have dogs."""
+QUERY = "a cat"
+SHOTS = (5, 2, 12, 3, 2, 20)
+"""The demo photos that the film shows, three seconds each; the second and the fifth have a cat."""
 SHOT_S = 3.0
 
 
@@ -43,7 +43,16 @@ def pictures(numbers: tuple[int, ...]) -> list[np.ndarray]:
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two films that browsers play, and one that they do not."""
     folder = tmp_path_factory.mktemp("films")
-    make_film(folder / "holiday.mp4", pictures(SHOTS), SHOT_S, (640, 360), fps=10, audio=True)
+    # Still pictures: a shot scores the same, whichever of its frames is chosen.
+    make_film(
+        folder / "holiday.mp4",
+        pictures(SHOTS),
+        SHOT_S,
+        (640, 360),
+        fps=10,
+        audio=True,
+        moves=False,
+    )
     make_film(
         folder / "garden.webm",
         pictures((7, 14)),
@@ -53,7 +62,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
         codec="libvpx",
         options={"deadline": "realtime", "cpu-used": "8"},
     )
-    make_film(folder / "old.avi", pictures((9, 15)), SHOT_S, (320, 240), fps=10, codec="mpeg4")
+    make_film(folder / "old.avi", pictures((2, 15)), SHOT_S, (320, 240), fps=10, codec="mpeg4")
     return folder
 
 
@@ -123,7 +132,7 @@ def test_a_film_is_added_found_played_from_the_moment_and_stepped_through(
     server = serve(library)
     page.goto(f"{server.address}/add")
     page.locator("input[type=file]").first.set_input_files(
-        [films / "holiday.mp4", demo_photos()[0], demo_photos()[1]]
+        [films / "holiday.mp4", demo_photos()[0], demo_photos()[2]]
     )
     page.get_by_text(re.compile("Done: 3 added")).wait_for()
     expect(page.get_by_test_id("stSidebar").get_by_text("2 photos · 1 film")).to_be_visible()
@@ -236,7 +245,7 @@ def test_the_other_moments_of_a_film_are_a_click_or_a_key_away(
     page.wait_for_url(f"**film%3A{film.media_id}*")
     settled(page)
     expect(page.get_by_text("6 moments")).to_be_visible()
-    assert names(page) == ["holiday.mp4"] * 6
+    assert eventually(page, lambda: names(page) == ["holiday.mp4"] * 6)
     scores = [float(text) for text in page.locator(".score").all_inner_texts()]
     assert scores == sorted(scores, reverse=True)
     page.get_by_role("button", name="in holiday.mp4").click()
@@ -261,7 +270,7 @@ def test_more_like_this_moment(page: Page, films_server: Server) -> None:
     page.locator(".score").first.wait_for()
     settled(page)
     # The moment itself, then the photo that it was made from and the other film with it.
-    assert set(names(page)[:3]) == {"holiday.mp4", "demo-09.jpg", "old.avi"}
+    assert set(names(page)[:3]) == {"holiday.mp4", "demo-02.jpg", "old.avi"}
 
 
 def test_hovering_plays_a_strip_unless_less_motion_is_wanted(
@@ -285,7 +294,7 @@ def test_hovering_plays_a_strip_unless_less_motion_is_wanted(
     film.click()  # type: ignore[attr-defined]
     page.locator(".whole").wait_for()
     calm = new_page(reduced_motion="reduce")
-    calm.goto(f"{films_server.address}/?q=two+dogs")
+    calm.goto(f"{films_server.address}/?q=a+cat")
     tile(calm, "holiday.mp4").hover()  # type: ignore[attr-defined]
     calm.wait_for_timeout(1500)
     expect(calm.locator(".strip")).to_have_count(0)
@@ -350,8 +359,8 @@ def test_films_have_no_serious_finding(
     film, _ = moments(films_server.library, "holiday.mp4")
     for name, address in {
         "films-start": "",
-        "films-search": "?q=two+dogs",
-        "films-inside": f"?q=two+dogs&f=film~film:{film.media_id}",
+        "films-search": "?q=a+cat",
+        "films-inside": f"?q=a+cat&f=film~film:{film.media_id}",
         "films-moments": f"?f=film~film:{film.media_id}",
         "films-statistics": "statistics",
     }.items():
@@ -374,7 +383,7 @@ def test_films_have_no_serious_finding(
 
 def test_a_film_at_a_phones_width(new_page: Callable[..., Page], films_server: Server) -> None:
     page = new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    page.goto(f"{films_server.address}/?q=two+dogs")
+    page.goto(f"{films_server.address}/?q=a+cat")
     page.locator(".score").first.wait_for()
     settled(page)
     keep_screen(page, "phone-films")

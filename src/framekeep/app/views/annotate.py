@@ -20,6 +20,7 @@ from framekeep.app.views.common import (
 )
 from framekeep.app.views.desk import forget_change
 from framekeep.app.views.finding import run_search
+from framekeep.app.views.remarks import remarks
 from framekeep.app.views.review import BATCH_KEY
 from framekeep.app.views.sidebar import nothing_yet
 
@@ -81,6 +82,8 @@ def _show(here: Context, media_id: str) -> None:
     )
     if event:
         _act(here, event)
+    what = "moment" if time_s is not None else "photo"
+    remarks(hits[0], what, here.library.segments(media_id))
 
 
 def _segmenter(here: Context) -> tuple[str, bool]:

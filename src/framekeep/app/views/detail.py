@@ -19,6 +19,7 @@ from framekeep.app.views.beside import (
 from framekeep.app.views.common import facts, megabytes, open_photo, opened_object, told
 from framekeep.app.views.edits import class_colours
 from framekeep.app.views.film import film_detail
+from framekeep.app.views.remarks import remarks
 from framekeep.app.views.results import annotate
 from framekeep.types import Hit
 
@@ -66,6 +67,7 @@ def detail(media_id: str, order: Sequence[str]) -> None:
         _facts(hit)
     with right:
         tag_box(hit, "Tags")
+        remarks(hit, "photo", objects)
         places(hit, "More like this")
     with told():
         similar_to(hit, "Similar photos")

@@ -30,6 +30,7 @@ from framekeep.app.views.common import (
 )
 from framekeep.app.views.edits import class_colours
 from framekeep.app.views.finding import matches_among, scored_moments
+from framekeep.app.views.remarks import remarks
 from framekeep.app.views.results import annotate
 from framekeep.types import FilmView, Hit
 
@@ -76,6 +77,7 @@ def film_detail(hit: Hit, order: Sequence[str]) -> None:
     with right:
         if moment:
             tag_box(moment, f"Tags of the moment at {clock(moment.time_s or 0)}")
+            remarks(moment, "moment", library.segments(moment))
         tag_box(film.hit, "Tags of the film")
         places(hit, "More like this moment" if moment else "More like this film")
     with told():

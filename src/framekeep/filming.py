@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from framekeep.errors import MediaError
 from framekeep.film_types import FilmStep, FrameChoice, Moment, PickedFrame, Shot
 from framekeep.lookahead import batched, in_background
+from framekeep.store.catalog_films import FilmState
 from framekeep.store.database import pages
 from framekeep.stores import Stores, encode_carefully
 from framekeep.types import MediaItem, RgbImage
@@ -37,6 +38,13 @@ SAME_S, SAME_BITS = 0.5, 8
 def frame_id(film_id: str, time_s: float) -> str:
     """The media id of a film's frame: the same film and moment always have the same."""
     return hashlib.sha256(f"{film_id}@{round(time_s * 1e6)}".encode()).hexdigest()
+
+
+def is_settled(state: FilmState | None, choice: FrameChoice | None) -> bool:
+    """Whether a film in this state has been read to its end, with this choice if one is given."""
+    if state is None or state.read_to_s is not None:
+        return False
+    return choice is None or state.frames_by == choice.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +133,7 @@ class Filming:
 
     def settled(self, film_id: str, choice: FrameChoice | None) -> bool:
         """Whether a film has been read to its end, with this choice of frames if one is given."""
-        state = self.catalog.film_states([film_id]).get(film_id)
-        if state is None or state.read_to_s is not None:
-            return False
-        return choice is None or state.frames_by == choice.id
+        return is_settled(self.catalog.film_states([film_id]).get(film_id), choice)
 
     def complete(self, path: str, film_id: str) -> None:
         """Bring back a film that has been read: encode frames without a vector, and index them.

@@ -41,6 +41,7 @@ QUOTED: /"(\\.|[^"\\])*"/s
 """
 
 _BARE = re.compile(r'[^\s()"]+')
+_ID = re.compile(r"[0-9a-f]{4,64}\*?", re.IGNORECASE)
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
 _UNITS: dict[str, dict[str, float]] = {
     "bytes": {"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2**10, "mib": 2**20},
@@ -273,6 +274,8 @@ def _choice_fault(field: str, op: str, text: str) -> str | None:
 def _text_fault(field: str, op: str, text: str) -> str | None:
     if op not in ("=", "!="):
         return f"{field} goes with : or !=, not with {op}."
+    if field == "film" and not _ID.fullmatch(text.strip()):
+        return "film takes a film's media id or how it begins, in the digits 0 to 9 and a to f."
     return None if text.strip() else f"{field} takes a text, and this one is empty."
 
 

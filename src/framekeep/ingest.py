@@ -16,7 +16,7 @@ from pathlib import Path
 
 from framekeep.errors import MediaError, UnsupportedMediaError
 from framekeep.film_types import FrameChoice
-from framekeep.filming import Filming
+from framekeep.filming import Filming, is_settled
 from framekeep.lookahead import batched, in_threads
 from framekeep.media.images import read_photo
 from framekeep.media.kinds import media_kind
@@ -200,7 +200,9 @@ class _Ingest:
     def _settle_known(self, batch: Sequence[FoundFile]) -> Iterator[FoundFile | IngestEvent]:
         """Let unchanged files and those the scan refused end here; give the others on."""
         known = self.catalog.files_at([found.path for found in batch])
-        again = self._films_to_read([r.media_id for r in known.values() if r.media_id])
+        # One that failed is tried again when that is asked for, as a photo is.
+        live = [r.media_id for r in known.values() if r.media_id and r.state == "indexed"]
+        again = self._films_to_read(live)
         unchanged: list[str] = []
         for found in batch:
             record = known.get(found.path)
@@ -219,8 +221,8 @@ class _Ingest:
         """Those of these media that are films not read to their end, or read another way."""
         return {
             film_id
-            for film_id in self.catalog.film_states(ids)
-            if not self.filming.settled(film_id, self.frames)
+            for film_id, state in self.catalog.film_states(ids).items()
+            if not is_settled(state, self.frames)
         }
 
     def _is_unchanged(self, found: FoundFile, record: FileRecord) -> bool:

@@ -49,6 +49,7 @@ def reencode(stores: Stores, limits: Limits) -> Iterator[IngestEvent]:
         stores.vectors.create(stores.object_space, stores.encoder.dim)
     progress = Progress(found=len(owners.union(catalog.lacking_vectors(space))))
     run_id = catalog.new_run()
+    films: dict[str, str] = {}
     with ThreadPoolExecutor(limits.threads) as pool:
         ids = [""]
         step = stores.encoder.batch_size * 4
@@ -60,7 +61,12 @@ def reencode(stores: Stores, limits: Limits) -> Iterator[IngestEvent]:
 
             read = pool.map(read_one, ids)
             bad = _store(stores, dict(zip(ids, read, strict=True)))
-            catalog.record_files(_failures(stores, paths, bad), run_id)
+            for media_id in list(bad):
+                moment = items[media_id].moment
+                if moment:
+                    films[moment.film_id] = bad[media_id]
+            photos = {i: reason for i, reason in bad.items() if not items[i].moment}
+            catalog.record_files(_failures(stores, paths, photos), run_id)
             both = owners.intersection(ids).difference(bad)
             owners.difference_update(ids)
             for media_id in ids:
@@ -70,6 +76,9 @@ def reencode(stores: Stores, limits: Limits) -> Iterator[IngestEvent]:
                     yield progress.event(kind, path, bad.get(media_id), media_id)
             yield from encode_objects(sorted(both), stores, limits, progress)
     yield from encode_objects(sorted(owners), stores, limits, progress)
+    # A film of which other frames could be read stays: what is lacking is not found, but kept.
+    lost = {i: r for i, r in films.items() if not catalog.have_vectors(space, catalog.frame_ids(i))}
+    catalog.record_files(_failures(stores, catalog.paths(sorted(lost)), lost), run_id)
     yield progress.event("done")
 
 

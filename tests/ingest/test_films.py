@@ -296,6 +296,36 @@ def test_another_encoder_encodes_the_frames_again(library, folder):
     assert {hit.media_id for hit in library.search("a red thing", limit=50)} == before
 
 
+def test_another_encoder_keeps_a_film_of_which_a_frame_is_lost(library, folder, monkeypatch):
+    from framekeep.media import video
+
+    list(library.add(folder))
+    lost = library.search("red", limit=1)[0]
+    whole = video.frame_at
+
+    def frame_at(path, time_s, limits):
+        if time_s == lost.time_s:
+            raise MediaError("No picture can be read.")
+        return whole(path, time_s, limits)
+
+    monkeypatch.setattr(video, "frame_at", frame_at)
+    events = list(library.use_encoder("starter"))
+    assert events[-1].counts.failed == 1
+    assert library.problems() == []
+    found = {hit.media_id for hit in library.search("a red thing", limit=50)}
+    assert len(found) == SHOTS - 1
+    assert lost.media_id not in found
+    assert library.hits([lost.media_id])
+
+
+def test_another_encoder_tells_of_a_film_that_is_broken_now(library, folder):
+    list(library.add(folder))
+    (folder / "holiday.mp4").write_bytes(b"no film any more")
+    list(library.use_encoder("starter"))
+    assert [problem.state for problem in library.problems()] == ["failed"]
+    assert library.search("a red thing") == []
+
+
 BROKEN = {
     "empty.mp4": "empty",
     "text.mp4": "text",

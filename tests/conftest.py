@@ -17,24 +17,7 @@ from hypothesis import settings
 settings.register_profile("framekeep", deadline=None)
 settings.load_profile("framekeep")
 
-BROWSER = "tests/e2e/"
 PHOTOS = Path(os.environ.get("FRAMEKEEP_PHOTOS", Path(__file__).parents[2] / "shared" / "photos"))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The browser's tests first: all of them go to one process, which has most to do."""
-    items.sort(key=lambda item: not item.nodeid.startswith(BROWSER))
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Files stay whole where tests run in parallel; those of the browser stay together."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    class ByFile(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return BROWSER if nodeid.startswith(BROWSER) else nodeid.partition("::")[0]
-
-    return ByFile(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -201,7 +201,7 @@ def test_a_film_that_cannot_be_read_again_keeps_what_was_said_of_it(library, fol
         assert list(library.add(folder, frames="1s"))[-1].counts.failed == 1
     with monkeypatch.context() as patched:
         patched.setattr("framekeep.media.shots.choose_frames", broken)
-        assert list(library.add(folder, frames="1s"))[-1].counts.failed == 1
+        assert list(library.add(folder, frames="1s", retry=True))[-1].counts.failed == 1
         assert list(library.add(folder, retry=True))[-1].counts.failed == 1
     list(library.add(folder, retry=True))
     assert library.tags() == {"best": 1, "summer": 1}

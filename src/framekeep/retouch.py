@@ -54,8 +54,13 @@ def reshape(mask: BoolMask, before: Sequence[Ring], after: Sequence[Ring]) -> Bo
     mask's own may be moved without a loss elsewhere. Rings count by the even-odd rule.
     """
     reshaped = mask.copy()
-    kept = [ring for ring in before if ring in after]
-    between = [ring for ring in (*before, *after) if ring not in kept]
+    between: list[Ring] = []
+    for ring in (*before, *after):
+        # By the even-odd rule a ring that comes twice encloses nothing.
+        if ring in between:
+            between.remove(ring)
+        else:
+            between.append(ring)
     if not between:
         return reshaped
     size_wh = (mask.shape[1], mask.shape[0])

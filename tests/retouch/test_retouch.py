@@ -121,6 +121,7 @@ def test_rings_are_drawn_as_if_each_had_the_whole_picture(rings, size_wh):
 
 
 @given(MASKS, RINGS, RINGS)
+@example(np.ones((4, 4), np.bool_), [[(0, 0), (3, 0), (3, 3)]] * 2, [[(0, 0), (3, 0), (3, 3)]])
 def test_outlines_are_moved_as_if_in_the_whole_picture(mask, before, after):
     size_wh = (mask.shape[1], mask.shape[0])
     wanted = even_odd_mask(after, size_wh)

@@ -6,6 +6,7 @@
 const instances = new WeakMap();
 const STILL = ["gif", "webp"];  // a browser shows these as pictures: they play, but cannot be sought
 const TELL_MS = 250;
+const AGAIN_MS = 4000;
 const sound = { muted: false };  // as the user left it in this page
 
 // Drawn, as not every machine has a font with these signs.
@@ -258,12 +259,17 @@ class Player {
     this.moment = id;
     this.seek(time);
     clearTimeout(this.telling);
-    this.telling = setTimeout(() => {
-      this.telling = null;
-      if (this.data.moment === this.moment) return;
-      this.sent.push(this.moment);
-      this.trigger("go", { id: this.moment });
-    }, TELL_MS);
+    this.telling = setTimeout(() => this.report(), TELL_MS);
+  }
+
+  // Told again until it is in the address: a run of the page that is under way can swallow it.
+  report() {
+    this.telling = null;
+    clearTimeout(this.again);
+    if (this.data.moment === this.moment) return;
+    this.sent.push(this.moment);
+    this.trigger("go", { id: this.moment });
+    this.again = setTimeout(() => this.telling || this.report(), AGAIN_MS);
   }
 
   playOrPause() {

@@ -85,6 +85,13 @@ def parse_seconds(text: str) -> float:
     return float(step[1]) * _SECONDS[step[2] or "s"]
 
 
+def clock(seconds: float) -> str:
+    """A time as players show it: 0:12, 1:02:03."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
     """What is known of a film beside its size: `fps` is its average rate of frames a second."""

@@ -19,9 +19,10 @@ from streamlit.testing.v1 import AppTest
 import framekeep
 from framekeep.app import state
 from framekeep.app.query import PAGE, SearchState, parse_params
-from framekeep.app.views.common import clock, counted_hits
+from framekeep.app.views.common import counted_hits
 from framekeep.app.views.finding import grouped, matches_among, scored_moments
 from framekeep.app.views.work import current_text, fraction
+from framekeep.film_types import clock
 from framekeep.jobs import JobState
 from framekeep.types import Hit
 from tests.app.test_pages import opened, said

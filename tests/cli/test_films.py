@@ -17,11 +17,12 @@ from typer.testing import CliRunner
 
 from framekeep.cli.common import console, settings
 from framekeep.cli.main import app
-from framekeep.cli.moments import by_film, clock
+from framekeep.cli.moments import by_film
 from framekeep.cli.preview import preview
 from framekeep.cli.progress import _FilmBar, _HowFar, follow
 from framekeep.cli.searching import hits_table
 from framekeep.errors import FramekeepError
+from framekeep.film_types import clock
 from framekeep.library import Library
 from framekeep.types import IngestCounts, IngestEvent
 from tests.helpers.datasets import demo_photos

@@ -20,9 +20,8 @@ from framekeep.cli.common import (
     say,
     stderr,
 )
-from framekeep.cli.moments import clock
 from framekeep.cli.progress import asked_to_stop
-from framekeep.film_types import ClipEvent, parse_seconds
+from framekeep.film_types import ClipEvent, clock, parse_seconds
 
 
 def clip(

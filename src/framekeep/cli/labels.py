@@ -21,8 +21,8 @@ from framekeep.cli.common import (
     print_json,
     targets,
 )
-from framekeep.cli.moments import clock
 from framekeep.errors import InputError
+from framekeep.film_types import clock
 from framekeep.library import Library
 from framekeep.object_types import Annotation, Change, Segment
 

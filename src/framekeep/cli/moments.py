@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from framekeep.film_types import clock
 from framekeep.types import Hit
-
-
-def clock(time_s: float) -> str:
-    """Seconds as a player shows them: 0:12, 1:02:03."""
-    minutes, seconds = divmod(int(time_s), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def place_of(hit: Hit) -> str:

@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.text import Text
 
 from framekeep.cli.common import stderr
-from framekeep.cli.moments import clock
+from framekeep.film_types import clock
 from framekeep.types import IngestCounts, IngestEvent
 
 SHOWN_PROBLEMS = 10

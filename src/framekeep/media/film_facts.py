@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framekeep.errors import MediaError, UnsupportedMediaError
+from framekeep.film_types import clock
 from framekeep.media.images import _text
 from framekeep.media.scan import FILM_SUFFIXES
 
@@ -113,13 +114,6 @@ def camera(container: av.container.InputContainer, stream: Any) -> str | None:
     if make and model.lower().startswith(make.split()[0].lower()):
         make = ""
     return f"{make} {model}".strip() or None
-
-
-def clock(seconds: float) -> str:
-    """A time for people: 0:12, 1:02:03."""
-    whole = int(seconds)
-    hours, minutes = whole // 3600, whole // 60 % 60
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
 def too_long(duration_s: float, limit_s: float) -> str:

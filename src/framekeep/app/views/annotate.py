@@ -12,7 +12,6 @@ from framekeep.app.views.common import (
     LIBRARY_PAGE,
     OBJECTS_PAGE,
     SEARCH_PAGE,
-    clock,
     current_search,
     opened,
     opened_object,
@@ -23,6 +22,7 @@ from framekeep.app.views.finding import run_search
 from framekeep.app.views.remarks import remarks
 from framekeep.app.views.review import BATCH_KEY
 from framekeep.app.views.sidebar import nothing_yet
+from framekeep.film_types import clock
 
 FROM = "from"
 REVIEW = "review"

@@ -88,13 +88,6 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def clock(seconds: float) -> str:
-    """A time in a film, as players show it: 0:12, 1:02:03."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 def photos_and_films(where: str = "") -> str:
     """How many photos and films match a filter, in words; films only where there are any."""
     here = context()

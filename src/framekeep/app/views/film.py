@@ -20,7 +20,6 @@ from framekeep.app.views.beside import (
 )
 from framekeep.app.views.common import (
     SEARCH_PAGE,
-    clock,
     current_search,
     facts,
     megabytes,
@@ -32,6 +31,7 @@ from framekeep.app.views.edits import class_colours
 from framekeep.app.views.finding import matches_among, scored_moments
 from framekeep.app.views.remarks import remarks
 from framekeep.app.views.results import annotate
+from framekeep.film_types import clock
 from framekeep.types import FilmView, Hit
 
 CODECS = {"h264": "H.264", "hevc": "H.265 (HEVC)", "vp8": "VP8", "vp9": "VP9", "av1": "AV1"}

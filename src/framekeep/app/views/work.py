@@ -7,8 +7,9 @@ from pathlib import Path
 import streamlit as st
 
 from framekeep.app.state import context
-from framekeep.app.views.common import clock, counted, duration, megabytes, plain, table, told
+from framekeep.app.views.common import counted, duration, megabytes, plain, table, told
 from framekeep.app.views.dialogs import OPEN
+from framekeep.film_types import clock
 from framekeep.jobs import JobState
 
 ENDED = {

@@ -149,9 +149,7 @@ def ours(film: Path, work: Path) -> dict[str, Any]:
                 return {"error": event.reason}
         seconds = time.perf_counter() - started
         film_id = library.media_id(film)
-        catalog = library._catalog
-        moments = catalog.moments(catalog.frame_ids(film_id)).values()
-        times_s = [moment.time_s for moment in moments]
+        times_s = list(library.frame_times(film_id).values())
     return {"seconds": seconds, "times_s": times_s, "peak_mb": peak_mb()}
 
 

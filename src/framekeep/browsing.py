@@ -84,9 +84,8 @@ class Browsing:
 
         None of what is no film. Raises NotFoundError.
         """
-        ids = self._catalog.frame_ids(self.media_id(film))
-        moments = self._catalog.moments(ids)
-        return {some_id: moments[some_id].time_s for some_id in ids if some_id in moments}
+        moments = self._catalog.moments_of(self.media_id(film))
+        return {some_id: moment.time_s for some_id, moment in moments.items()}
 
     def film(self, media: str | Path | Hit) -> FilmView:
         """A film, named by itself or by one of its frames, with its frames by time.
@@ -101,9 +100,7 @@ class Browsing:
             raise NotFoundError("This film is no longer in the library.")
         if hits[0].media.kind != "video":
             raise InputError(f"{hits[0].path} is a photo: name a film.")
-        ids = self._catalog.frame_ids(film_id)
-        moments = self._catalog.moments(ids)
-        return FilmView(hits[0], tuple((i, moments[i]) for i in ids if i in moments))
+        return FilmView(hits[0], tuple(self._catalog.moments_of(film_id).items()))
 
     def frames(self, film: str | Path | Hit) -> Iterator[Frame]:
         """The frames of a film that are looked at, by time, at full size; decoded as they are read.
@@ -198,14 +195,13 @@ class Browsing:
         if item is None:
             raise NotFoundError(f"There is no medium {media_id[:64]!r} in this library.")
         fault: MediaError | None = None
-        owner = item.moment.film_id if item.moment else media_id
         poster_s = self._poster_s(media_id) if item.kind == "video" else 0.0
         for path in self._catalog.paths([media_id]).get(media_id, []):
             try:
                 rgb = read_picture(
                     path, item, self._limits(), min_side_px=min_side_px, poster_s=poster_s
                 )
-                if self._still_holds(path, owner):
+                if self._still_holds(path, item.held_as):
                     return rgb
                 fault = MediaError(f"{path} has changed since it was added: add it again.")
             except MediaError as exc:

@@ -142,14 +142,10 @@ class Filming:
         """
         from framekeep.media.video import frames_at
 
-        ids, space, encoder = (
-            self.catalog.frame_ids(film_id),
-            self.stores.space,
-            self.stores.encoder,
-        )
-        have = self.catalog.have_vectors(space, ids)
-        moments = self.catalog.moments([some for some in ids if some not in have])
-        lacking = [some for some in ids if some in moments]
+        space, encoder = self.stores.space, self.stores.encoder
+        moments = self.catalog.moments_of(film_id)
+        have = self.catalog.have_vectors(space, list(moments))
+        lacking = [some for some in moments if some not in have]
         pictures = frames_at(path, [moments[some].time_s for some in lacking], self.limits)
         prepared = (
             (some, encoder.prepare(rgb)) for some, (_, rgb) in zip(lacking, pictures, strict=True)
@@ -187,7 +183,7 @@ class Filming:
                 self.catalog.mark_indexed(space, held)
 
     def _chosen_before(self, film_id: str, until_s: float) -> Iterator[str]:
-        moments = self.catalog.moments(self.catalog.frame_ids(film_id)) if until_s else {}
+        moments = self.catalog.moments_of(film_id) if until_s else {}
         return (some for some, moment in moments.items() if moment.time_s < until_s)
 
     def _frames(

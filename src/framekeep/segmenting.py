@@ -297,7 +297,7 @@ def read_whole(
     fault = MediaError("No file of this picture is left.")
     for file in files:
         try:
-            if not still_holds(file, item.moment.film_id if item.moment else item.media_id):
+            if not still_holds(file, item.held_as):
                 raise MediaError(f"{file.path} has changed since it was added: add it again.")
             rgb = read_picture(file.path, item, limits, min_side_px=FULL_SIZE)
         except MediaError as exc:

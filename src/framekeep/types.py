@@ -69,6 +69,11 @@ class MediaItem:
             raise InputError(f"A picture has at least one pixel, not {self.size_wh}.")
 
     @property
+    def held_as(self) -> str:
+        """The media id of the content that its files have: of a frame, its film's."""
+        return self.moment.film_id if self.moment else self.media_id
+
+    @property
     def shape(self) -> Literal["landscape", "portrait", "square"]:
         """The picture's orientation as displayed."""
         width, height = self.size_wh

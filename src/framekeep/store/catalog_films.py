@@ -66,15 +66,19 @@ class FilmsPart:
                     found[media_id] = Moment(*moment)
         return found
 
-    def frame_ids(self, film_id: str) -> list[str]:
-        """A film's frames by time."""
+    def moments_of(self, film_id: str) -> dict[str, Moment]:
+        """A film's frames by time, and where they stand in it."""
         query = (
-            sa.select(media.c.media_id)
+            sa.select(*_MOMENT)
             .where(media.c.film_id == film_id)
             .order_by(media.c.time_s, media.c.media_id)
         )
         with self._db.read() as connection:
-            return list(connection.scalars(query))
+            return {some: Moment(*moment) for some, *moment in connection.execute(query)}
+
+    def frame_ids(self, film_id: str) -> list[str]:
+        """A film's frames by time."""
+        return list(self.moments_of(film_id))
 
     def poster(self, film_id: str) -> str | None:
         """The frame that stands for a film: the sharpest of those neither dark nor blinding."""

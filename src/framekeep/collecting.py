@@ -181,10 +181,6 @@ def _objects(
     )
 
 
-def _order(thing: ExportObject) -> tuple[object, ...]:
-    return (-thing.area_px, thing.bbox_xyxy, thing.label, thing.mask.counts, thing.segment_id)
-
-
 def _why_not(
     segment: Segment, item: MediaItem, names: _Classes, options: ExportOptions
 ) -> str | None:

@@ -16,8 +16,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from framekeep.errors import MediaError
-from framekeep.film_types import FilmStep, FrameChoice, Moment, PickedFrame, Shot
+from framekeep.film_types import FrameChoice, Moment, PickedFrame, Shot
 from framekeep.lookahead import batched, in_background
+from framekeep.media.quality import different_bits
 from framekeep.store.catalog_films import FilmState
 from framekeep.store.database import pages
 from framekeep.stores import Stores, encode_carefully
@@ -48,11 +49,13 @@ def is_settled(state: FilmState | None, choice: FrameChoice | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """A step with its frames prepared for the encoder, in the order of the shot's frames."""
+class _Ready:
+    """A step with its frames' records, and these prepared for the encoder in the same order."""
 
-    step: FilmStep
-    prepared: tuple[RgbImage, ...] = ()
+    read_to_s: float
+    ends_shot: bool
+    items: tuple[MediaItem, ...]
+    prepared: tuple[RgbImage, ...]
 
 
 @dataclass(slots=True)
@@ -193,29 +196,31 @@ class Filming:
         batch, size = _Batch([], [], start_s), self.stores.encoder.batch_size
         with closing(in_background(self._ready(path, film, choice, start_s), AHEAD)) as steps:
             for ready in steps:
-                if ready.step.shot is not None:
-                    batch.items += _items(film, ready.step.shot)
+                if ready.ends_shot:
+                    batch.items += ready.items
                     batch.prepared += ready.prepared
-                    batch.read_to_s = ready.step.read_to_s
+                    batch.read_to_s = ready.read_to_s
                 stored = self._flush(film, choice, batch) if len(batch.items) >= size else []
-                yield ready.step.read_to_s, stored
+                yield ready.read_to_s, stored
         yield batch.read_to_s, self._flush(film, choice, batch)
 
     def _ready(
         self, path: str, film: MediaItem, choice: FrameChoice, start_s: float
-    ) -> Generator[Ready, None, None]:
+    ) -> Generator[_Ready, None, None]:
         """Decode, choose and prepare; runs in a thread of its own."""
         from framekeep.media.shots import choose_frames
 
         encoder, thumbnails = self.stores.encoder, self.stores.thumbnails
         side_px = max(encoder.decode_side_px, THUMBNAIL_SIDE_PX)
         for step in choose_frames(path, choice, self.limits, min_side_px=side_px, start_s=start_s):
-            frames = step.shot.frames if step.shot else ()
+            shot = step.shot
+            frames = shot.frames if shot else ()
+            items = tuple(_item(film, shot, frame) for frame in frames if shot)
             if thumbnails is not None:
-                for frame in frames:
-                    some_id = frame_id(film.media_id, frame.time_s)
-                    thumbnails.put_new(some_id, frame.rgb, film.size_wh)
-            yield Ready(_without_pixels(step), tuple(encoder.prepare(f.rgb) for f in frames))
+                for item, frame in zip(items, frames, strict=True):
+                    thumbnails.put_new(item.media_id, frame.rgb, film.size_wh)
+            prepared = tuple(encoder.prepare(frame.rgb) for frame in frames)
+            yield _Ready(step.read_to_s, shot is not None, items, prepared)
 
     def _flush(self, film: MediaItem, choice: FrameChoice, batch: _Batch) -> list[str]:
         """Encode and store what waits; frames that have a vector already keep it."""
@@ -257,18 +262,8 @@ def _apart_s(one: MediaItem, other: MediaItem) -> float:
 
 
 def _is_same_moment(one: MediaItem, other: MediaItem) -> bool:
-    bits = (int(one.phash, 16) ^ int(other.phash, 16)).bit_count()
+    bits = different_bits(one.phash, other.phash)
     return _apart_s(one, other) <= SAME_S and bits <= SAME_BITS
-
-
-def _without_pixels(step: FilmStep) -> FilmStep:
-    if step.shot is None:
-        return step
-    import numpy as np
-
-    none = np.zeros((1, 1, 3), np.uint8)
-    frames = tuple(replace(frame, rgb=none) for frame in step.shot.frames)
-    return replace(step, shot=replace(step.shot, frames=frames))
 
 
 def _film(film_id: str, bytes_: int, info: FilmInfo) -> MediaItem:
@@ -282,10 +277,6 @@ def _film(film_id: str, bytes_: int, info: FilmInfo) -> MediaItem:
         camera=info.camera,
         video=info.video,
     )
-
-
-def _items(film: MediaItem, shot: Shot) -> list[MediaItem]:
-    return [_item(film, shot, frame) for frame in shot.frames]
 
 
 def _item(film: MediaItem, shot: Shot, frame: PickedFrame) -> MediaItem:

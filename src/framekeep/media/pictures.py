@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from framekeep.media.images import read_photo
 from framekeep.media.limits import Limits
 from framekeep.types import MediaItem, RgbImage
@@ -27,19 +25,3 @@ def read_picture(
     from framekeep.media.video import frame_at
 
     return frame_at(path, item.moment.time_s if item.moment else poster_s, limits.film)
-
-
-def read_frames(
-    path: str, items: Sequence[MediaItem], limits: Limits
-) -> Iterator[tuple[MediaItem, RgbImage]]:
-    """Frames of one film by time, each (height, width, 3) uint8. Raises MediaError."""
-    from framekeep.media.video import frames_at
-
-    frames = sorted(
-        (item for item in items if item.moment),
-        key=lambda item: item.moment.time_s,  # type: ignore[union-attr]
-    )
-    times = [item.moment.time_s for item in frames if item.moment]
-    pictures = frames_at(path, times, limits.film)
-    for item, (_, rgb) in zip(frames, pictures, strict=True):
-        yield item, rgb

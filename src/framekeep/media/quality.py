@@ -43,3 +43,8 @@ def phash(luma: Luma) -> str:
     small = _at(luma, (9, 8))
     bits = (small[:, 1:] > small[:, :-1]).flatten()
     return f"{int(''.join('1' if bit else '0' for bit in bits), 2):016x}"
+
+
+def different_bits(one: str, other: str) -> int:
+    """In how many of 64 bits two hashes differ."""
+    return (int(one, 16) ^ int(other, 16)).bit_count()

@@ -15,7 +15,7 @@ from framekeep.media.cuts import CONTEXT_S, CutFinder, Likeness, Seen, differenc
 from framekeep.media.film_reader import TICK_S, AvFilm, Film, FilmLimits, Picture, open_film
 from framekeep.media.film_segments import watched
 from framekeep.media.glances import Glance, glance
-from framekeep.media.quality import brightness, phash, sharpness
+from framekeep.media.quality import brightness, different_bits, phash, sharpness
 from framekeep.media.video import Cursor
 
 LONGEST_SHOT_S = 300.0
@@ -219,17 +219,19 @@ class _Shots:
         good = [each for some in shot.best.values() for each in some if each.worth > 0]
         pictures = sorted((each.seen.picture for each in good), key=lambda p: p.time_s)
         for number, picture in enumerate(pictures):
+            is_first = shot.first and not number
+            if not (shot.allowed if is_first else self._may_add(shot, end_s, picture.time_s)):
+                continue
             frame = pick(picture, self._min_side_px)
-            may = shot.allowed if shot.first and not number else self._may_add(shot, end_s, frame)
-            if may and not any(_same(frame, other) for other in frames):
+            if not any(_same(frame, other) for other in frames):
                 frames.append(frame)
         return FilmStep(end_s, Shot(shot.start_s, end_s, tuple(frames)))
 
-    def _may_add(self, shot: _Open, end_s: float, frame: PickedFrame) -> bool:
+    def _may_add(self, shot: _Open, end_s: float, time_s: float) -> bool:
         """Whether one more frame of a long shot keeps the limit of frames a minute."""
         if self._most_begun >= 3:
             return True
-        return self._window(frame.time_s) not in (self._window(shot.start_s), self._window(end_s))
+        return self._window(time_s) not in (self._window(shot.start_s), self._window(end_s))
 
 
 def _is_poor(seen: Glance | None) -> bool:
@@ -238,5 +240,5 @@ def _is_poor(seen: Glance | None) -> bool:
 
 def _same(one: PickedFrame, other: PickedFrame) -> bool:
     """Whether two frames look alike: their hashes differ in few bits and their light hardly."""
-    bits = (int(one.phash, 16) ^ int(other.phash, 16)).bit_count()
-    return bits <= _SAME_BITS and abs(one.brightness - other.brightness) < 0.05
+    alike = different_bits(one.phash, other.phash) <= _SAME_BITS
+    return alike and abs(one.brightness - other.brightness) < 0.05

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -45,17 +44,6 @@ class AnimatedWebp:
                 duration_s, round(len(self._times_ms) / duration_s, 3), "webp", has_audio=False
             ),
         )
-
-    def __enter__(self) -> AnimatedWebp:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file."""

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from framekeep.errors import MediaError
@@ -78,7 +77,7 @@ class Picture:
 
 
 class Film(Protocol):
-    """A film that is open for reading. Use it as a context manager."""
+    """A film that is open for reading."""
 
     info: FilmInfo
 
@@ -91,26 +90,24 @@ class Film(Protocol):
     def close(self) -> None:
         """Close the file."""
 
-    def __enter__(self) -> Film: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-def open_film(path: str | Path, limits: FilmLimits) -> Film:
-    """Open a film. Raises MediaError, UnsupportedMediaError for what is no film."""
+@contextlib.contextmanager
+def open_film(path: str | Path, limits: FilmLimits) -> Iterator[Film]:
+    """Open a film for a while. Raises MediaError, UnsupportedMediaError for what is no film."""
     from framekeep.media.kinds import film_kind
 
     kind = film_kind(Path(path), limits.max_bytes)
+    opened: Film
     if kind == "webp":
         from framekeep.media.animations import AnimatedWebp
 
-        return AnimatedWebp(Path(path), limits)
-    return AvFilm(Path(path), limits)
+        opened = AnimatedWebp(Path(path), limits)
+    else:
+        opened = AvFilm(Path(path), limits)
+    try:
+        yield opened
+    finally:
+        opened.close()
 
 
 class AvFilm:
@@ -125,17 +122,6 @@ class AvFilm:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> AvFilm:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file."""

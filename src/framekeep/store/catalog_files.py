@@ -178,20 +178,13 @@ class FilesPart:
 
 
 def settle_media(connection: Connection, ids: Sequence[str]) -> None:
-    """Make the state of these media follow from their files."""
-    present = sa.exists().where(files.c.media_id == media.c.media_id, files.c.state == LIVE)
-    state = sa.case((present, LIVE), else_="missing")
+    """Make the state of these media, and of their frames, follow from their files."""
+    held_as = sa.func.coalesce(media.c.film_id, media.c.media_id)
+    present = sa.exists().where(files.c.media_id == held_as, files.c.state == LIVE)
+    state = sa.case((~present, "missing"), (media.c.kind == "frame", SHOWN), else_=LIVE)
     for page in pages(ids):
-        change = sa.update(media).where(media.c.media_id.in_(page)).values(state=state)
-        connection.execute(change)
-        films = sa.select(media.c.media_id).where(
-            media.c.media_id.in_(page), media.c.kind == "video", media.c.state == LIVE
-        )
-        for live, state_of_frames in ((True, SHOWN), (False, "missing")):
-            film_id = media.c.film_id
-            of_these = film_id.in_(films) if live else film_id.not_in(films)
-            frames = sa.update(media).where(film_id.in_(page), of_these)
-            connection.execute(frames.values(state=state_of_frames))
+        for some in (media.c.media_id, media.c.film_id):
+            connection.execute(sa.update(media).where(some.in_(page)).values(state=state))
 
 
 def _under(root: str) -> sa.ColumnElement[bool]:

@@ -55,14 +55,7 @@ class VectorsPart:
 
     def have_vectors(self, space: str, ids: Sequence[str]) -> set[str]:
         """Those of these members that have a vector in the space."""
-        of, found = self._holders, set[str]()
-        with self._db.read() as connection:
-            for page in pages(ids):
-                query = sa.select(of.vector_id).where(
-                    of.vectors.c.space == space, of.vector_id.in_(page)
-                )
-                found.update(connection.scalars(query))
-        return found
+        return self._among(self._holders.vectors, self._holders.vector_id, space, ids)
 
     def vector_pages(
         self, space: str, live_only: bool = True, page: int = 4096
@@ -179,13 +172,7 @@ class VectorsPart:
 
     def unacknowledged(self, space: str, ids: Sequence[str]) -> list[str]:
         """Those of these members that the index has not acknowledged, in order."""
-        of, known = self._holders, set[str]()
-        with self._db.read() as connection:
-            for page in pages(ids):
-                query = sa.select(of.ledger_id).where(
-                    of.ledger.c.space == space, of.ledger_id.in_(page)
-                )
-                known.update(connection.scalars(query))
+        known = self._among(self._holders.ledger, self._holders.ledger_id, space, ids)
         return [some for some in ids if some not in known]
 
     def stale(self, space: str) -> list[str]:
@@ -200,6 +187,17 @@ class VectorsPart:
         )
         gone = sa.select(of.ledger_id).where(of.ledger.c.space == space, ~live)
         return sorted(self._scalars(gone.union(of.cut_short(space))))
+
+    def _among(
+        self, table: sa.Table, member: sa.Column[str], space: str, ids: Sequence[str]
+    ) -> set[str]:
+        """Those of these members that a table has in a space."""
+        found: set[str] = set()
+        with self._db.read() as connection:
+            for page in pages(ids):
+                query = sa.select(member).where(table.c.space == space, member.in_(page))
+                found.update(connection.scalars(query))
+        return found
 
     def _forget(self, connection: sa.Connection, space: str, ids: Sequence[str]) -> None:
         of = self._holders

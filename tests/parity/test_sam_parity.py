@@ -131,11 +131,17 @@ def test_prompts_give_the_same_logits_scores_and_masks(ours, theirs, processor, 
     )
     for one, expected in zip(logits[0], full[0], strict=True):
         assert torch.allclose(ours.enlarged(one, seen), expected, atol=1e-4)
-    masks = {
-        (round(float(score.clamp(0, 1)), 4), int((mask > 0).sum()))
+    # What lies this near the threshold may fall to either side.
+    expected_px = [
+        (float(score.clamp(0, 1)), int((mask > 1e-4).sum()), int((mask > -1e-4).sum()))
         for score, mask in zip(output.iou_scores[0, 0], full[0], strict=True)
         if (mask > 0).any()
-    }
+    ]
     found = ours.prompt(image, prompt)
-    assert {(round(one.score, 4), one.area_px) for one in found} == masks
+    same = [
+        [abs(one.score - score) < 1e-4 and least <= one.area_px <= most for one in found]
+        for score, least, most in expected_px
+    ]
+    assert np.any(same, axis=0).all()
+    assert np.any(same, axis=1).all()
     assert all(decode_mask(one.mask).sum() == one.area_px for one in found)

@@ -121,6 +121,7 @@ class Player {
     document.removeEventListener("keydown", this.anywhere);
     cancelAnimationFrame(this.following);
     clearTimeout(this.telling);
+    clearTimeout(this.again);
     this.placing.disconnect();
     this.video.removeAttribute("src");
     this.video.load();
@@ -129,6 +130,7 @@ class Player {
 
   update({ data, setTriggerValue }) {
     const first = !this.data, other = data.film !== this.data?.film;
+    const elsewhere = data.moment !== this.data?.moment;
     this.trigger = setTriggerValue;
     this.data = data;
     this.name.textContent = this.name.title = data.name;
@@ -144,7 +146,7 @@ class Player {
     for (const node of [this.before, this.after, this.count]) node.hidden = !this.matches.length;
     this.line.update(data);
     if (other) this.open(address);
-    else this.arrive();
+    else if (elsewhere) this.arrive();
     fetchOutlines(data.base, data.objects, () => this.paint());
     this.paint();
     if (first) {
@@ -267,7 +269,7 @@ class Player {
     this.telling = null;
     clearTimeout(this.again);
     if (this.data.moment === this.moment) return;
-    this.sent.push(this.moment);
+    if (this.sent.at(-1) !== this.moment) this.sent.push(this.moment);
     this.trigger("go", { id: this.moment });
     this.again = setTimeout(() => this.telling || this.report(), AGAIN_MS);
   }

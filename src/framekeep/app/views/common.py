@@ -34,6 +34,12 @@ def told() -> Iterator[None]:
         st.error(plain(f"A file could not be read or written: {exc}."), icon=":material/error:")
 
 
+def run_anew() -> None:
+    """Run the page anew, after what the user asks for meanwhile: a bare rerun would replace that."""
+    st.empty()  # Streamlit looks for what was asked when something is drawn
+    st.rerun(scope="app")
+
+
 def plain(text: str) -> str:
     """A text as it is, for places that would read Markdown or HTML."""
     for mark in "\\`*_{}[]<>()#+-!|~$:&":

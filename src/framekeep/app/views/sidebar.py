@@ -9,7 +9,7 @@ import streamlit as st
 from framekeep.app.components.facets import facets
 from framekeep.app.query import PAGE, SearchState, conjunction
 from framekeep.app.state import context
-from framekeep.app.views.common import counted, go, plain
+from framekeep.app.views.common import counted, go, plain, run_anew
 from framekeep.app.views.dialogs import OPEN
 from framekeep.app.views.work import fraction, progress_text
 from framekeep.errors import FramekeepError
@@ -48,7 +48,7 @@ def status() -> None:
         return
     if st.session_state.get("generation") not in (None, generation):
         st.session_state["generation"] = generation
-        st.rerun(scope="app")
+        run_anew()
     st.session_state["generation"] = generation
 
 

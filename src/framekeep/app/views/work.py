@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from framekeep.app.state import context
-from framekeep.app.views.common import counted, duration, megabytes, plain, table, told
+from framekeep.app.views.common import counted, duration, megabytes, plain, run_anew, table, told
 from framekeep.app.views.dialogs import OPEN
 from framekeep.film_types import clock
 from framekeep.jobs import JobState
@@ -96,7 +96,7 @@ def kind_of_work(*kinds: str) -> None:
     jobs = [job for job in context().jobs.states() if job.kind in kinds]
     ended = {job.job_id for job in jobs if not job.active}
     if ended - st.session_state.get("ended_jobs", ended) and not st.session_state.get(OPEN):
-        st.rerun(scope="app")
+        run_anew()
     st.session_state["ended_jobs"] = ended
     with told():
         for job in jobs:

@@ -8,7 +8,7 @@ taken up by the next run where it stopped.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from framekeep.errors import MediaError
-from framekeep.film_types import FrameChoice, Moment, PickedFrame, Shot
+from framekeep.film_types import FilmStep, FrameChoice, Moment, PickedFrame, Shot
 from framekeep.lookahead import batched, in_background
 from framekeep.media.quality import different_bits
 from framekeep.store.catalog_films import FilmState
@@ -25,10 +25,12 @@ from framekeep.stores import Stores, encode_carefully
 from framekeep.types import MediaItem, RgbImage
 
 if TYPE_CHECKING:
-    from framekeep.media.video import FilmInfo, FilmLimits
+    from framekeep.media.film_reader import Film, FilmInfo, FilmLimits
 
-# So many steps are decoded before their turn; each holds the prepared frames of one shot.
-AHEAD = 32
+# So many frames are encoded at once: they come slower than from photos, and none shall wait long.
+AT_ONCE = 8
+# So many shots are chosen, and made ready, before their turn.
+AHEAD_CHOSEN, AHEAD_READY = 4, 32
 # A gallery's larger thumbnail of a wide picture.
 THUMBNAIL_SIDE_PX = 360
 INDEX_PAGE = 2048
@@ -50,12 +52,12 @@ def is_settled(state: FilmState | None, choice: FrameChoice | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A step with its frames' records, and these prepared for the encoder in the same order."""
+    """A step with its frames' records; those without a vector are prepared for the encoder."""
 
     read_to_s: float
     ends_shot: bool
     items: tuple[MediaItem, ...]
-    prepared: tuple[RgbImage, ...]
+    prepared: dict[str, RgbImage]
 
 
 @dataclass(slots=True)
@@ -63,7 +65,7 @@ class _Batch:
     """Frames that wait to be encoded, and how far the film has been read with them."""
 
     items: list[MediaItem]
-    prepared: list[RgbImage]
+    prepared: dict[str, RgbImage]
     read_to_s: float = 0.0
 
 
@@ -99,26 +101,27 @@ class Filming:
         from its start. Raises MediaError where the film is broken; then nothing of it is kept,
         unless it was there before.
         """
-        from framekeep.media.video import probe
+        from framekeep.media.film_reader import open_film
 
         was_there = self.catalog.was_settled(film_id)
-        info = probe(path, self.limits)
-        film = _film(film_id, bytes_, info)
-        start_s = 0.0 if was_there else self._resumed_s(film_id, choice)
-        self.catalog.put_media([film])
-        self.catalog.note_film(film_id, choice.id, start_s)
-        try:
-            chosen = list(self._chosen_before(film_id, start_s))
-            for read_to_s, ids in self._frames(path, film, choice, start_s):
-                chosen += ids
-                yield read_to_s, info.video.duration_s
-            if not chosen:
-                raise MediaError("The film shows nothing but black or blank pictures.")
-        except MediaError:
-            # One that was there keeps its tags and frames, also while its file is missing.
-            if not was_there:
-                self.catalog.delete_media([film_id])
-            raise
+        with open_film(path, self.limits) as opened:
+            film = _film(film_id, bytes_, opened.info)
+            start_s = 0.0 if was_there else self._resumed_s(film_id, choice)
+            self.catalog.put_media([film])
+            self.catalog.note_film(film_id, choice.id, start_s)
+            try:
+                chosen = list(self._chosen_before(film_id, start_s))
+                with closing(self._frames(opened, film, choice, start_s)) as stored:
+                    for read_to_s, ids in stored:
+                        chosen += ids
+                        yield read_to_s, opened.info.video.duration_s
+                if not chosen:
+                    raise MediaError("The film shows nothing but black or blank pictures.")
+            except MediaError:
+                # One that was there keeps its tags and frames, also while its file is missing.
+                if not was_there:
+                    self.catalog.delete_media([film_id])
+                raise
         self._finish(film, chosen)
 
     def _resumed_s(self, film_id: str, choice: FrameChoice) -> float:
@@ -190,51 +193,51 @@ class Filming:
         return (some for some, moment in moments.items() if moment.time_s < until_s)
 
     def _frames(
-        self, path: str, film: MediaItem, choice: FrameChoice, start_s: float
-    ) -> Iterator[tuple[float, list[str]]]:
+        self, opened: Film, film: MediaItem, choice: FrameChoice, start_s: float
+    ) -> Generator[tuple[float, list[str]], None, None]:
         """How far the film has come, and the ids of the frames that were stored up to there."""
-        batch, size = _Batch([], [], start_s), self.stores.encoder.batch_size
-        with closing(in_background(self._ready(path, film, choice, start_s), AHEAD)) as steps:
-            for ready in steps:
+        from framekeep.media.shots import frames_of
+
+        size = min(AT_ONCE, self.stores.encoder.batch_size)
+        side_px = max(self.stores.encoder.decode_side_px, THUMBNAIL_SIDE_PX)
+        steps = frames_of(opened, choice, min_side_px=side_px, start_s=start_s)
+        chosen = in_background(steps, AHEAD_CHOSEN)
+        have = self.catalog.have_vectors(self.stores.space, self.catalog.frame_ids(film.media_id))
+        batch = _Batch([], {}, start_s)
+        with closing(in_background(self._ready(film, chosen, have), AHEAD_READY)) as made:
+            for ready in made:
                 if ready.ends_shot:
                     batch.items += ready.items
-                    batch.prepared += ready.prepared
+                    batch.prepared |= ready.prepared
                     batch.read_to_s = ready.read_to_s
-                stored = self._flush(film, choice, batch) if len(batch.items) >= size else []
-                yield ready.read_to_s, stored
+                full = len(batch.prepared) >= size or len(batch.items) >= INDEX_PAGE
+                yield ready.read_to_s, self._flush(film, choice, batch) if full else []
         yield batch.read_to_s, self._flush(film, choice, batch)
 
     def _ready(
-        self, path: str, film: MediaItem, choice: FrameChoice, start_s: float
+        self, film: MediaItem, steps: Generator[FilmStep, None, None], have: Collection[str]
     ) -> Generator[_Ready, None, None]:
-        """Decode, choose and prepare; runs in a thread of its own."""
-        from framekeep.media.shots import choose_frames
-
+        """Make those frames that have no vector ready to be encoded and shown; runs in a thread."""
         encoder, thumbnails = self.stores.encoder, self.stores.thumbnails
-        side_px = max(encoder.decode_side_px, THUMBNAIL_SIDE_PX)
-        for step in choose_frames(path, choice, self.limits, min_side_px=side_px, start_s=start_s):
-            shot = step.shot
-            frames = shot.frames if shot else ()
-            items = tuple(_item(film, shot, frame) for frame in frames if shot)
-            if thumbnails is not None:
+        with closing(steps):
+            for step in steps:
+                shot, prepared = step.shot, {}
+                frames = shot.frames if shot else ()
+                items = tuple(_item(film, shot, frame) for frame in frames if shot)
                 for item, frame in zip(items, frames, strict=True):
-                    thumbnails.put_new(item.media_id, frame.rgb, film.size_wh)
-            prepared = tuple(encoder.prepare(frame.rgb) for frame in frames)
-            yield _Ready(step.read_to_s, shot is not None, items, prepared)
+                    if item.media_id in have:
+                        continue
+                    if thumbnails is not None:
+                        thumbnails.put_new(item.media_id, frame.rgb, film.size_wh)
+                    prepared[item.media_id] = encoder.prepare(frame.rgb)
+                yield _Ready(step.read_to_s, shot is not None, items, prepared)
 
     def _flush(self, film: MediaItem, choice: FrameChoice, batch: _Batch) -> list[str]:
         """Encode and store what waits; frames that have a vector already keep it."""
         items, prepared = batch.items, batch.prepared
-        batch.items, batch.prepared = [], []
-        ids = [item.media_id for item in items]
-        have = self.catalog.have_vectors(self.stores.space, ids)
-        fresh = {
-            item.media_id: image
-            for item, image in zip(items, prepared, strict=True)
-            if item.media_id not in have
-        }
-        rows, bad = encode_carefully(self.stores.encoder, list(fresh.items()))
-        good = [some for some in fresh if some not in bad]
+        batch.items, batch.prepared = [], {}
+        rows, bad = encode_carefully(self.stores.encoder, list(prepared.items()))
+        good = [some for some in prepared if some not in bad]
         kept = [item for item in items if item.media_id not in bad]
         self.catalog.put_media(kept)
         self.catalog.put_vectors(self.stores.space, good, rows)

@@ -115,6 +115,8 @@ def _session(model: str | bytes, path: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = len(os.sched_getaffinity(0)) if _affinity else 0
     options.log_severity_level = 3
+    # Waiting threads that spin would take the cores from the threads that decode pictures.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as exc:  # onnxruntime raises classes of its own, without a common base

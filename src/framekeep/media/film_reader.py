@@ -6,6 +6,7 @@ Decoding is FFmpeg's by way of PyAV, animated WebP Pillow's.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import time
 from collections.abc import Iterable, Iterator
@@ -141,6 +142,7 @@ class AvFilm:
             self.stream = film_facts.video_stream(self.container, self.path)
             self.stream.codec_context.options = {"max_pixels": str(self.limits.max_pixels)}
             self.stream.thread_type = "AUTO"
+        self._unread = True
 
     def _learn(self) -> None:
         self._time_base = self.stream.time_base
@@ -151,10 +153,11 @@ class AvFilm:
         if declared_s and declared_s > self.limits.max_duration_s:
             raise MediaError(film_facts.too_long(declared_s, self.limits.max_duration_s))
         film_facts.check_not_cut_off(self.container, self.stream, self.path)
-        packet = next(self.packets(), None)
+        packets = self.packets()
+        packet = next(packets, None)
         if packet is not None and packet.has_sidedata("encryption_info"):
             raise MediaError(film_facts.ENCRYPTED)
-        first = next(self._decoded(self.packets()), None)
+        first = packet and next(self._decoded(itertools.chain([packet], packets)), None)
         if first is None or first.pts is None:
             raise MediaError(
                 "No picture of the film can be decoded: it is cut off or damaged. "
@@ -210,6 +213,7 @@ class AvFilm:
         indexes = [stream.index for stream in streams]
         if from_s <= 0 or not self._seek(from_s):
             self.rewind()
+        self._unread = False
         for stream in self.container.streams:
             if stream.codec_context is not None:
                 stream.codec_context.flush_buffers()
@@ -225,9 +229,10 @@ class AvFilm:
         return round(seconds, 6)
 
     def rewind(self) -> None:
-        """Open the file anew: not every format can be sought in."""
-        self.close()
-        self._open()
+        """Open the file anew, unless it has just been: not every format can be sought in."""
+        if not self._unread:
+            self.close()
+            self._open()
 
     def packets(self, from_s: float = 0.0) -> Iterator[av.Packet[Any]]:
         """The picture's packets from the last place to decode from at or before a time on."""
@@ -243,6 +248,7 @@ class AvFilm:
     def _seek(self, time_s: float) -> bool:
         import av
 
+        self._unread = False
         ticks = self._start_pts + math.floor((time_s + TICK_S) / self.stream.time_base)
         try:
             self.stream.codec_context.flush_buffers()
@@ -254,6 +260,7 @@ class AvFilm:
     def _demuxed(self) -> Iterator[av.Packet[Any]]:
         import av
 
+        self._unread = False
         packets = self.container.demux(self.stream)
         while True:
             try:
@@ -337,7 +344,7 @@ class AvFilm:
             return
         key_s = self.time_of(first) if from_s > 0 else -1.0
         last_s = -1.0
-        for frame in self._decoded(_with_first(first, packets)):
+        for frame in self._decoded(itertools.chain([first], packets)):
             picture = self.picture(frame)
             if picture.time_s >= key_s and picture.time_s > last_s:
                 last_s = picture.time_s
@@ -361,8 +368,3 @@ class AvFilm:
             raise MediaError("There is not enough memory to decode this film.") from exc
         except (av.FFmpegError, OSError, ValueError) as exc:
             raise MediaError(film_facts.reason(exc)) from exc
-
-
-def _with_first(first: av.Packet[Any], rest: Iterator[av.Packet[Any]]) -> Iterator[av.Packet[Any]]:
-    yield first
-    yield from rest

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from framekeep.errors import MediaError
 from framekeep.media.cuts import Likeness, Seen, difference, likeness
@@ -29,6 +30,7 @@ _CELL_S = 0.2
 _MOST_BYTES, _MOST_PACKETS = 48_000_000, 1500
 _GROWN, _SHRUNK, _OF_KEY = 2.2, 0.2, 0.015
 _MARGIN_S = 0.75
+_CUT_OF_KEY, _CUT_MARGIN_S = 0.3, 0.4
 _FEW = 20
 _SETTLING = 6
 _KEYS_DIFFER, _NEAR_KEYS_DIFFER = 0.2, 0.11
@@ -86,13 +88,18 @@ class _Watch:
         self._usual_packets = 0
 
     def seen(self, from_s: float) -> Iterator[Seen[Any]]:
-        self._usual_packets = self._usual_segment()
+        start_s = self._begin(from_s)
+        segments = self._with_keys(0.0)
+        first = list(self._first(segments))
+        self._usual_packets = self._usual_segment(first)
+        if start_s > 0:
+            first, segments = [], self._with_keys(start_s)
         whole = False
         bad = total = 0
         # Each segment is judged with those around it: one before, two after.
         around: deque[_Segment | None] = deque([None], maxlen=4)
         end_s = 0.0
-        for segment in itertools.chain(self._with_keys(self._begin(from_s)), (None, None)):
+        for segment in itertools.chain(_passed(first), segments, (None, None)):
             around.append(segment)
             if segment is not None:
                 total += 1
@@ -160,19 +167,22 @@ class _Watch:
             last_s = picture.time_s
         return whole
 
-    def _usual_segment(self) -> int:
+    def _first(self, segments: Iterator[_Segment]) -> Iterator[_Segment]:
+        """So many of a film's segments as it is gauged by."""
+        packets = held = 0
+        for segment in itertools.islice(segments, _GAUGE_SEGMENTS + 1):
+            yield segment
+            packets += len(segment.packets)
+            held += sum(packet.size for packet in segment.packets)
+            if packets > _GAUGE_PACKETS or held > _MOST_BYTES:
+                return
+
+    def _usual_segment(self, first: list[_Segment]) -> int:
         """The most packets between two key pictures near the film's start, if it is met twice:
         then it is what the encoder was set to, and fewer mean that it set a key picture early.
 
         0 where it seems to set them at cuts: they differ, and nothing happens between them.
         """
-        first: list[_Segment] = []
-        packets = 0
-        for segment in self._with_keys(0.0):
-            first.append(segment)
-            packets += len(segment.packets)
-            if packets > _GAUGE_PACKETS or len(first) > _GAUGE_SEGMENTS:
-                break
         # The last may have been ended by the film.
         most = max((len(segment.packets) for segment in first[:-1]), default=0)
         if sum(len(segment.packets) >= most - 1 for segment in first[:-1]) < 2:
@@ -215,18 +225,43 @@ class _Watch:
         times_s = np.array(here.times_s[1:])[order]
         if not len(sizes):
             return -1.0
-        # Of the small packets between references little is to be learnt.
-        padded = np.pad(sizes, 2, mode="edge")
-        tops = np.max([padded[i : i + len(sizes)] for i in range(5)], axis=0)
-        usual = float(np.percentile(tops, 40))
-        keys = [s.packets[0].size for s in (before, here, after) if s is not None]
-        grown = (tops > _GROWN * usual) & (tops > _OF_KEY * max(keys))
-        shrunk = (tops < _SHRUNK * usual) & (usual > _OF_KEY * max(keys))
-        # The first after a key picture are large where the encoder makes up for it.
-        grown[:_SETTLING] &= sizes[:_SETTLING] > max(6 * usual, 0.12 * here.packets[0].size)
-        shrunk[:_SETTLING] = False
-        busy = np.flatnonzero(grown | shrunk)
-        return float(times_s[busy[-1]]) + _MARGIN_S if len(busy) else -1.0
+        key = here.packets[0].size
+        largest_key = max(s.packets[0].size for s in (before, here, after) if s is not None)
+        busy, margin_s = _busy(sizes, key, largest_key, ends=after is not None), _MARGIN_S
+        cuts = sizes > _CUT_OF_KEY * largest_key
+        if not _busy(np.where(cuts, 0, sizes), key, largest_key, ends=after is not None).any():
+            # Nothing happens but cuts: no slow change has to be followed to its end.
+            busy, margin_s = busy & cuts, _CUT_MARGIN_S
+        return float(times_s[np.flatnonzero(busy)[-1]]) + margin_s if busy.any() else -1.0
+
+
+def _busy(
+    sizes: NDArray[np.float64], key: int, largest_key: int, *, ends: bool
+) -> NDArray[np.bool_]:
+    """Which packets after a key picture are larger or smaller than it takes where little happens.
+
+    `ends` tells whether another key picture follows the last.
+    """
+    # Of the small packets between references little is to be learnt.
+    padded = np.pad(sizes, 2, mode="edge")
+    tops = np.max([padded[i : i + len(sizes)] for i in range(5)], axis=0)
+    usual = float(np.percentile(tops, 40))
+    grown = (tops > _GROWN * usual) & (tops > _OF_KEY * largest_key)
+    shrunk = (tops < _SHRUNK * usual) & (usual > _OF_KEY * largest_key)
+    # The first after a key picture are large where the encoder makes up for it.
+    grown[:_SETTLING] &= sizes[:_SETTLING] > max(6 * usual, 0.12 * key)
+    shrunk[:_SETTLING] = False
+    if ends:
+        # The last are small, as no other will refer to them.
+        shrunk[-_SETTLING:] = False
+    return np.asarray(grown | shrunk)
+
+
+def _passed(segments: list[_Segment]) -> Iterator[_Segment]:
+    """Segments in order, each let go of when it has been given."""
+    segments.reverse()
+    while segments:
+        yield segments.pop()
 
 
 def _change(one: _Segment | None, other: _Segment | None) -> float:

@@ -36,7 +36,7 @@ def choose_frames(
     *,
     min_side_px: int,
     start_s: float = 0.0,
-) -> Iterator[FilmStep]:
+) -> Generator[FilmStep, None, None]:
     """Read a film and tell each shot with the frames chosen from it, in the film's order.
 
     `start_s` is the `read_to_s` of an earlier step with a shot: the reading goes on from there
@@ -45,12 +45,19 @@ def choose_frames(
     their `read_to_s`. Raises MediaError, also in the end for a film that breaks off.
     """
     with open_film(path, limits) as film:
-        if choice.every_s is not None:
-            yield from _every(film, choice.every_s, min_side_px, start_s)
-        elif choice.method == "keyframes" and isinstance(film, AvFilm):
-            yield from _keyframes(film, choice.per_minute, min_side_px, start_s)
-        else:
-            yield from _Shots(film, choice.per_minute, min_side_px, start_s).steps()
+        yield from frames_of(film, choice, min_side_px=min_side_px, start_s=start_s)
+
+
+def frames_of(
+    film: Film, choice: FrameChoice, *, min_side_px: int, start_s: float = 0.0
+) -> Generator[FilmStep, None, None]:
+    """The same of a film that is open."""
+    if choice.every_s is not None:
+        yield from _every(film, choice.every_s, min_side_px, start_s)
+    elif choice.method == "keyframes" and isinstance(film, AvFilm):
+        yield from _keyframes(film, choice.per_minute, min_side_px, start_s)
+    else:
+        yield from _Shots(film, choice.per_minute, min_side_px, start_s).steps()
 
 
 def pick(picture: Picture, min_side_px: int) -> PickedFrame:

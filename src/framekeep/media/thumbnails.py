@@ -49,8 +49,11 @@ class ThumbnailCache:
 
     def put(self, media_id: str, size: ThumbnailSize, rgb: RgbImage) -> Path:
         """Keep a picture (H, W, 3) uint8 at this size; never enlarged. Raises OSError."""
+        return self._write(media_id, size, Image.fromarray(rgb))
+
+    def _write(self, media_id: str, size: ThumbnailSize, image: Image.Image) -> Path:
+        """Reduce a picture to a size, in place, and keep it."""
         path = self.place(media_id, size)
-        image = Image.fromarray(rgb)
         longest = LONGEST_PX[size]
         image.thumbnail((longest, longest), Image.Resampling.BICUBIC, reducing_gap=2.0)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,10 +73,11 @@ class ThumbnailCache:
         A thumbnail that cannot be written is made later, when it is wanted.
         """
         with contextlib.suppress(OSError, MemoryError):
-            longest = max(rgb.shape[:2])
-            for size in ("small", "large"):
+            longest, image = max(rgb.shape[:2]), Image.fromarray(rgb)
+            # The small one is made of the large one.
+            for size in ("large", "small"):
                 if longest >= min(LONGEST_PX[size], max(size_wh)):
-                    self.put(media_id, size, rgb)
+                    self._write(media_id, size, image)
 
     def shrink(self) -> None:
         """Delete what was used longest ago, where the cache has outgrown its bound."""

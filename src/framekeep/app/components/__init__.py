@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any
+
+import streamlit as st
+
+LATE_S = 10.0
+"""What the browser sent so long ago is no longer what the user wants."""
+
+_EVENTS = "component_events"
 
 
 @cache
@@ -16,8 +24,6 @@ def mounted(
 
     `before` are scripts that its own uses: they stand before it.
     """
-    import streamlit as st
-
     folder = resources.files(__name__)
     return st.components.v2.component(
         f"framekeep_{name}",
@@ -29,3 +35,23 @@ def mounted(
 
 def ignore() -> None:
     """A change that the script itself reads from the component's result."""
+
+
+def keeping(key: str, *names: str) -> dict[str, Callable[[], None]]:
+    """Callbacks that keep what a component sends under these names until `sent` takes it.
+
+    A run of the page that is broken off by the next loses its triggers; callbacks come before that.
+    """
+    return {f"on_{name}_change": partial(_keep, key, name) for name in names}
+
+
+def _keep(key: str, name: str) -> None:
+    value = st.session_state[key].get(name)
+    if value:
+        st.session_state.setdefault(_EVENTS, {})[key, name] = (time.monotonic(), value)
+
+
+def sent(key: str, name: str, late_s: float = LATE_S) -> Any:
+    """What the component with this key has sent under a name, once; None where nothing has come."""
+    at, value = st.session_state.get(_EVENTS, {}).pop((key, name), (0.0, None))
+    return value if time.monotonic() - at < late_s else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from framekeep.app.components import ignore, mounted
+from framekeep.app.components import keeping, mounted, sent
 
 SCRIPTS = (
     "masks",
@@ -46,7 +46,7 @@ def annotator(
     looked up again. `object_id` is selected at first. With `film`, the picture is a moment's, whose
     original is a film.
     """
-    result = mounted("annotator", *SCRIPTS)(
+    mounted("annotator", *SCRIPTS)(
         key=key,
         data={
             "media": media_id,
@@ -61,12 +61,10 @@ def annotator(
             "object": object_id,
             "base": "",
         },
-        on_go_change=ignore,
-        on_unlabelled_change=ignore,
-        on_close_change=ignore,
+        **keeping(key, "go", "unlabelled", "close"),
     )
-    if result.go:
-        return AnnotatorEvent("go", str(result.go["id"]))
-    if result.unlabelled:
-        return AnnotatorEvent("unlabelled", str(result.unlabelled["id"]))
-    return AnnotatorEvent("close", str(result.close["id"])) if result.close else None
+    whats: tuple[Literal["go", "unlabelled", "close"], ...] = ("go", "unlabelled", "close")
+    for what in whats:
+        if found := sent(key, what):
+            return AnnotatorEvent(what, str(found["id"]))
+    return None

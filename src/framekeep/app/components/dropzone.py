@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from framekeep.app.components import ignore, mounted
+from framekeep.app.components import keeping, mounted, sent
 from framekeep.types import Problem
 
 
@@ -20,21 +21,18 @@ class Uploaded:
 def dropzone(*, key: str, batch: str, label: str, hint: str = "") -> Uploaded | None:
     """Take many files or a folder; gives the batch once it has arrived."""
     data = {"mode": "many", "batch": batch, "label": label, "hint": hint, "base": "", "paste": True}
-    result = mounted("dropzone")(
-        key=key, data=data, on_uploaded_change=ignore, on_picture_change=ignore
-    )
-    sent = result.uploaded
-    if not sent:
+    mounted("dropzone")(key=key, data=data, **keeping(key, "uploaded", "picture"))
+    # However late it comes: what has been uploaded is to be added.
+    found = sent(key, "uploaded", late_s=math.inf)
+    if not found:
         return None
-    failed = tuple(Problem(str(f["name"]), "failed", str(f["reason"])) for f in sent["failed"])
-    return Uploaded(str(sent["batch"]), int(sent["files"]), failed)
+    failed = tuple(Problem(str(f["name"]), "failed", str(f["reason"])) for f in found["failed"])
+    return Uploaded(str(found["batch"]), int(found["files"]), failed)
 
 
 def picture_drop(*, key: str, label: str, hint: str = "") -> str | None:
     """Take one picture to search with; gives its id once it has arrived."""
     data = {"mode": "one", "batch": "", "label": label, "hint": hint, "base": "", "paste": True}
-    result = mounted("dropzone")(
-        key=key, data=data, on_uploaded_change=ignore, on_picture_change=ignore
-    )
-    sent = result.picture
-    return str(sent["image"]) if sent else None
+    mounted("dropzone")(key=key, data=data, **keeping(key, "uploaded", "picture"))
+    picture = sent(key, "picture")
+    return str(picture["image"]) if picture else None

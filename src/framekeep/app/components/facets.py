@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from framekeep.app.components import ignore, mounted
+from framekeep.app.components import keeping, mounted, sent
 from framekeep.types import FacetValue
 
 TITLES = {
@@ -42,7 +42,7 @@ def facets(
     filtered: bool = False,
 ) -> FacetChange | None:
     """Show the facets; gives what the user changed in this run."""
-    result = mounted("facets")(
+    mounted("facets")(
         key=key,
         data={
             "groups": [
@@ -55,13 +55,11 @@ def facets(
             ],
             "filtered": filtered,
         },
-        on_toggle_change=ignore,
-        on_reset_change=ignore,
+        **keeping(key, "toggle", "reset"),
     )
-    if result.toggle:
-        sent = result.toggle
-        return FacetChange(str(sent["key"]), str(sent["where"]), bool(sent["on"]))
-    return FacetChange(reset=True) if result.reset else None
+    if found := sent(key, "toggle"):
+        return FacetChange(str(found["key"]), str(found["where"]), bool(found["on"]))
+    return FacetChange(reset=True) if sent(key, "reset") else None
 
 
 def _values(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from framekeep.app.components import ignore, mounted
+from framekeep.app.components import ignore, keeping, mounted, sent
 from framekeep.object_types import Segment
 from framekeep.types import Hit
 
@@ -103,7 +103,7 @@ def gallery(
     """
     view = objects or ObjectView()
     colours = view.colours or {}
-    result = mounted("gallery", "outlines", "tiles")(
+    mounted("gallery", "outlines", "tiles")(
         key=key,
         data={
             "rev": rev,
@@ -128,11 +128,9 @@ def gallery(
         },
         on_selection_change=ignore,
         on_edits_change=on_edits,
-        on_open_change=ignore,
-        on_more_change=ignore,
-        on_act_change=ignore,
+        **keeping(key, "open", "more", "act"),
     )
-    return _event(result, rev)
+    return _event(key, rev)
 
 
 def _item(
@@ -189,10 +187,10 @@ def is_rough(segment: Segment) -> bool:
 
 def sent_selection(component_state: Any, rev: str, mark: int) -> tuple[str, ...] | None:
     """What the browser says is selected; None where it says so of an older view."""
-    sent = component_state.get("selection") if component_state else None
-    if not sent or sent.get("rev") != rev or sent.get("mark") != mark:
+    told = component_state.get("selection") if component_state else None
+    if not told or told.get("rev") != rev or told.get("mark") != mark:
         return None
-    return tuple(str(hit) for hit in sent.get("ids", ()))
+    return tuple(str(hit) for hit in told.get("ids", ()))
 
 
 def sent_edits(component_state: Any, handled: int) -> list[GalleryEdit]:
@@ -201,22 +199,22 @@ def sent_edits(component_state: Any, handled: int) -> list[GalleryEdit]:
     They are kept as state, not as triggers: of several triggers during one run only the last
     would arrive.
     """
-    sent = component_state.get("edits") if component_state else None
+    told = component_state.get("edits") if component_state else None
     edits = [
         GalleryEdit(
             int(edit["number"]), edit["what"], tuple(map(str, edit["ids"])), str(edit["value"])
         )
-        for edit in sent or ()
+        for edit in told or ()
         if edit.get("what") in EDITS
     ]
     return sorted((e for e in edits if e.number > handled), key=lambda edit: edit.number)
 
 
-def _event(result: Any, rev: str) -> GalleryEvent | None:
+def _event(key: str, rev: str) -> GalleryEvent | None:
     for what in ("open", "more", "act"):
-        sent = getattr(result, what, None)
-        if sent and sent.get("rev") == rev:
-            ids = sent.get("ids") or ([sent["id"]] if sent.get("id") else [])
-            name = str(sent.get("what", what))
+        found = sent(key, what)
+        if found and found.get("rev") == rev:
+            ids = found.get("ids") or ([found["id"]] if found.get("id") else [])
+            name = str(found.get("what", what))
             return GalleryEvent(name, tuple(str(hit) for hit in ids))
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from framekeep.app.components import ignore, mounted
+from framekeep.app.components import keeping, mounted, sent
 from framekeep.app.components.gallery import object_item
 from framekeep.object_types import Segment
 from framekeep.types import Hit
@@ -40,7 +40,7 @@ def player(
     over the moment's picture.
     """
     video = film.media.video
-    result = mounted("player", "outlines", "player_line")(
+    mounted("player", "outlines", "player_line")(
         key=key,
         data={
             "id": moment.media_id if moment else film.media_id,
@@ -63,13 +63,9 @@ def player(
             "chosen": chosen,
             "base": "",
         },
-        on_go_change=ignore,
-        on_close_change=ignore,
-        on_annotate_change=ignore,
-        on_like_change=ignore,
+        **keeping(key, "close", "annotate", "like", "go"),
     )
     for what in ("close", "annotate", "like", "go"):
-        sent = getattr(result, what, None)
-        if sent:
-            return PlayerEvent(what, str(sent["id"]))
+        if found := sent(key, what):
+            return PlayerEvent(what, str(found["id"]))
     return None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from framekeep.app.components import ignore, mounted
+from framekeep.app.components import keeping, mounted, sent
 from framekeep.types import LibraryMap
 
 
 def scatter(points: LibraryMap, *, key: str) -> tuple[str, ...] | None:
     """Show the map; gives the ids inside a lasso when one has been drawn."""
-    result = mounted("scatter")(
+    mounted("scatter")(
         key=key,
         data={
             "ids": list(points.media_ids),
@@ -17,7 +17,7 @@ def scatter(points: LibraryMap, *, key: str) -> tuple[str, ...] | None:
             "Arrow keys move, Enter chooses, dragging draws a lasso.",
             "base": "",
         },
-        on_lasso_change=ignore,
+        **keeping(key, "lasso"),
     )
-    sent = result.lasso
-    return None if not sent else tuple(str(media_id) for media_id in sent["ids"])
+    lasso = sent(key, "lasso")
+    return None if not lasso else tuple(str(media_id) for media_id in lasso["ids"])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import calendar
 from collections.abc import Sequence
 
-from framekeep.app.components import ignore, mounted
+from framekeep.app.components import keeping, mounted, sent
 from framekeep.types import Month
 
 
 def timeline(months: Sequence[Month], *, key: str, at: str = "") -> str | None:
     """Show the months; gives the one to jump to ("2024-05", or "" for the newest)."""
-    result = mounted("timeline")(
+    mounted("timeline")(
         key=key,
         data={
             "months": [
@@ -25,6 +25,7 @@ def timeline(months: Sequence[Month], *, key: str, at: str = "") -> str | None:
             ],
             "at": at,
         },
-        on_jump_change=ignore,
+        **keeping(key, "jump"),
     )
-    return str(result.jump["at"]) if result.jump else None
+    jump = sent(key, "jump")
+    return str(jump["at"]) if jump else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from framekeep.app.components import ignore, mounted
+from framekeep.app.components import keeping, mounted, sent
 from framekeep.app.components.gallery import object_item
 from framekeep.object_types import Segment
 
@@ -35,7 +35,7 @@ def viewer(
 
     The outlines of `objects` lie over it; the one with the id `chosen` stands out.
     """
-    result = mounted("viewer", "outlines")(
+    mounted("viewer", "outlines")(
         key=key,
         data={
             "id": media_id,
@@ -49,12 +49,10 @@ def viewer(
             "chosen": chosen,
             "base": "",
         },
-        on_go_change=ignore,
-        on_close_change=ignore,
-        on_annotate_change=ignore,
+        **keeping(key, "annotate", "go", "close"),
     )
-    if result.annotate:
+    if sent(key, "annotate"):
         return ViewerEvent(None, annotate=True)
-    if result.go:
-        return ViewerEvent(str(result.go["id"]))
-    return ViewerEvent(None) if result.close else None
+    if found := sent(key, "go"):
+        return ViewerEvent(str(found["id"]))
+    return ViewerEvent(None) if sent(key, "close") else None

@@ -35,7 +35,7 @@ def told() -> Iterator[None]:
 
 
 def run_anew() -> None:
-    """Run the page anew, after what the user asks for meanwhile: a bare rerun would replace that."""
+    """Run the page anew, but first what the user has asked for, which a rerun would replace."""
     st.empty()  # Streamlit looks for what was asked when something is drawn
     st.rerun(scope="app")
 

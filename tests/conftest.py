@@ -9,15 +9,37 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 # Machines are noisy: no test fails for being slow.
 settings.register_profile("framekeep", deadline=None)
 settings.load_profile("framekeep")
 
+BROWSER_TESTS = "tests/e2e/"
 PHOTOS = Path(os.environ.get("FRAMEKEEP_PHOTOS", Path(__file__).parents[2] / "shared" / "photos"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a browser come first, as they take longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith(BROWSER_TESTS))
+
+
+class BrowserTestsTogether(LoadFileScheduling):
+    """Files go to processes as a whole, those of the browser tests all to one: two browsers at once
+    would wait for each other longer than pages are waited for.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return BROWSER_TESTS if nodeid.startswith(BROWSER_TESTS) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> BrowserTestsTogether:
+    """How tests are handed to several processes."""
+    return BrowserTestsTogether(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -50,6 +50,15 @@ def serious(page: Page) -> list[str]:
     ]
 
 
+def looks_right(page: Page, name: str) -> None:
+    """Keep a picture of the page, light and dark, and find nothing of weight in either."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(200)
+        keep_screen(page, f"{name}-{scheme}")
+        assert serious(page) == [], f"{name}, {scheme}"
+
+
 def visit(page: Page, server: Server, address: str) -> None:
     page.goto(f"{server.address}/{address}")
     page.get_by_test_id("stSidebar").get_by_text("dimensions").first.wait_for(state="attached")
@@ -57,110 +66,86 @@ def visit(page: Page, server: Server, address: str) -> None:
     page.wait_for_load_state("networkidle")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_has_no_serious_finding(
-    name: str, scheme: str, new_page: Callable[..., Page], shared_server: Server
-) -> None:
-    page = new_page(color_scheme=scheme)
+def test_a_page_has_no_serious_finding(name: str, page: Page, shared_server: Server) -> None:
     visit(page, shared_server, PAGES[name])
-    keep_screen(page, f"{name}-{scheme}")
-    assert serious(page) == []
+    looks_right(page, name)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_photo_a_selection_and_the_dialogs_have_none_either(
-    scheme: str, new_page: Callable[..., Page], shared_server: Server
+    page: Page, shared_server: Server
 ) -> None:
-    page = new_page(color_scheme=scheme)
     page.goto(shared_server.address)
     search(page, "an animal")
     page.locator(".tile").first.focus()
     page.keyboard.press("Space")
     page.get_by_text("1 photo selected").wait_for()
-    keep_screen(page, f"selected-{scheme}")
-    assert serious(page) == []
+    looks_right(page, "selected")
     page.keyboard.press("m")
     page.get_by_role("menu").wait_for()
-    keep_screen(page, f"menu-{scheme}")
-    assert serious(page) == []
+    looks_right(page, "menu")
     page.keyboard.press("Escape")
     page.keyboard.press("t")
     page.get_by_role("dialog").wait_for()
     settled(page)
-    keep_screen(page, f"tag-{scheme}")
-    assert serious(page) == []
+    looks_right(page, "tag")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("button", name="Refine", exact=True).click()
     page.get_by_role("textbox", name="Steer away from").wait_for()
-    keep_screen(page, f"refine-{scheme}")
-    assert serious(page) == []
+    looks_right(page, "refine")
     page.keyboard.press("Escape")
     page.locator(".tile").first.click()
     page.get_by_text("About this photo").wait_for()
     settled(page)
     page.wait_for_load_state("networkidle")
-    keep_screen(page, f"photo-{scheme}")
-    assert serious(page) == []
+    looks_right(page, "photo")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", OBJECT_PAGES)
 def test_a_page_of_objects_has_no_serious_finding(
-    name: str, scheme: str, new_page: Callable[..., Page], objects_server: Server
+    name: str, page: Page, objects_server: Server
 ) -> None:
-    page = new_page(color_scheme=scheme)
     visit(page, objects_server, OBJECT_PAGES[name])
     page.wait_for_timeout(600)
-    keep_screen(page, f"{name}-{scheme}")
-    assert serious(page) == []
+    looks_right(page, name)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_selected_objects_dialogs_and_a_preview_have_none_either(
-    scheme: str, new_page: Callable[..., Page], objects_server: Server
+    page: Page, objects_server: Server
 ) -> None:
-    page = new_page(color_scheme=scheme)
     visit(page, objects_server, "?q=an+animal&of=objects")
     page.locator(".tile").first.focus()
     page.keyboard.press("Shift+ArrowRight")
     page.get_by_text("2 objects selected").wait_for()
-    keep_screen(page, f"objects-selected-{scheme}")
-    assert serious(page) == []
+    looks_right(page, "objects-selected")
     page.keyboard.press("m")
     page.get_by_role("menu").wait_for()
-    keep_screen(page, f"objects-menu-{scheme}")
-    assert serious(page) == []
+    looks_right(page, "objects-menu")
     page.keyboard.press("Escape")
     page.keyboard.press("l")
     page.get_by_role("dialog").wait_for()
     settled(page)
-    keep_screen(page, f"objects-label-{scheme}")
-    assert serious(page) == []
+    looks_right(page, "objects-label")
     page.keyboard.press("Escape")
     page.keyboard.press("?")
-    keep_screen(page, f"objects-keys-{scheme}")
-    assert serious(page) == []
+    looks_right(page, "objects-keys")
     visit(page, objects_server, "objects?view=classes")
     page.get_by_role("button", name="Change").first.click()
     page.get_by_role("dialog").wait_for()
     settled(page)
-    keep_screen(page, f"class-{scheme}")
-    assert serious(page) == []
+    looks_right(page, "class")
     visit(page, objects_server, "datasets")
     page.get_by_role("button", name="Preview").click()
     page.locator(".fk-samples img").nth(19).wait_for()
     settled(page)
-    keep_screen(page, f"preview-{scheme}")
-    assert serious(page) == []
+    looks_right(page, "preview")
     visit(page, objects_server, "?q=an+animal&of=objects")
     page.locator(".tile").first.click()
     page.locator(".stage .outline.chosen").wait_for(state="attached")
     settled(page)
     page.wait_for_load_state("networkidle")
-    keep_screen(page, f"object-photo-{scheme}")
-    assert serious(page) == []
+    looks_right(page, "object-photo")
 
 
 def test_the_theme_follows_the_system(new_page: Callable[..., Page], shared_server: Server) -> None:

@@ -213,7 +213,8 @@ def sent_edits(component_state: Any, handled: int) -> list[GalleryEdit]:
 def _event(key: str, rev: str) -> GalleryEvent | None:
     for what in ("open", "more", "act"):
         found = sent(key, what)
-        if found and found.get("rev") == rev:
+        # What was meant of a photo is meant of it, also where others are shown by now.
+        if found and (what != "more" or found.get("rev") == rev):
             ids = found.get("ids") or ([found["id"]] if found.get("id") else [])
             name = str(found.get("what", what))
             return GalleryEvent(name, tuple(str(hit) for hit in ids))

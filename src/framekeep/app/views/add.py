@@ -9,7 +9,7 @@ import streamlit as st
 from framekeep.app.components.dropzone import dropzone
 from framekeep.app.folders import allowed_folder
 from framekeep.app.state import Context, context
-from framekeep.app.views.common import counted, megabytes, plain, told
+from framekeep.app.views.common import counted, megabytes, plain, run_anew, told
 from framekeep.app.views.work import job_card
 
 
@@ -42,7 +42,7 @@ def _drop(here: Context) -> None:
     st.session_state["batch_done"] = uploaded.batch
     _take(here, uploaded.batch)
     st.session_state["batch"] = secrets.token_urlsafe(12)
-    st.rerun()
+    run_anew()
 
 
 def _take(here: Context, batch: str) -> None:

@@ -15,6 +15,7 @@ from framekeep.app.views.common import (
     current_search,
     opened,
     opened_object,
+    run_anew,
     told,
 )
 from framekeep.app.views.desk import forget_change
@@ -147,7 +148,7 @@ def _go(media_id: str) -> None:
     params.pop("object", None)
     params["open"] = [media_id]
     st.query_params.from_dict(params)
-    st.rerun()
+    run_anew()
 
 
 def _leave(media_id: str | None) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from framekeep.app.components.gallery import is_rough
 from framekeep.app.query import ImageTerm, SearchState
 from framekeep.app.state import context
-from framekeep.app.views.common import SEARCH_PAGE, counted, told
+from framekeep.app.views.common import SEARCH_PAGE, counted, run_anew, told
 from framekeep.app.views.dialogs import split_tags
 from framekeep.app.views.results import chip, results
 from framekeep.object_types import Segment
@@ -67,7 +67,7 @@ def tag_box(hit: Hit, title: str) -> None:
                 if chip(tag, f"untag_{mark}{tag}", f"Take the tag {tag} away"):
                     with told():
                         library.tag(hit, remove=tag)
-                        st.rerun()
+                        run_anew()
     with (
         st.form(f"tags_{hit.media_id}", border=False, clear_on_submit=True),
         st.container(horizontal=True, vertical_alignment="bottom"),
@@ -77,7 +77,7 @@ def tag_box(hit: Hit, title: str) -> None:
     if sent and split_tags(typed):
         with told():
             library.tag(hit, add=split_tags(typed))
-            st.rerun()
+            run_anew()
 
 
 def places(hit: Hit, like: str) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from framekeep.app.query import SearchState
 from framekeep.app.state import Context, context
-from framekeep.app.views.common import counted, plain, told
+from framekeep.app.views.common import counted, plain, run_anew, told
 from framekeep.app.views.desk import author, note_change
 from framekeep.app.views.dialogs import OPEN
 from framekeep.filters import Compare
@@ -42,7 +42,7 @@ def _add(here: Context) -> None:
         with told():
             here.library.add_class(name, author=author())
             note_change()
-            st.rerun()
+            run_anew()
 
 
 def _wanted(known: list[LabelClass]) -> list[LabelClass]:
@@ -97,7 +97,7 @@ def _class_dialog(each: LabelClass) -> None:
             if name.strip() != each.name:
                 library.rename_class(each.name, name, author=author())
                 note_change()
-            st.rerun()
+            run_anew()
     others = [other.name for other in library.classes() if other.name != each.name]
     if others:
         with st.form("merge_form", border=False):
@@ -108,10 +108,10 @@ def _class_dialog(each: LabelClass) -> None:
             with told():
                 library.merge_classes([each.name], into, author=author())
                 note_change()
-                st.rerun()
+                run_anew()
     unused = not each.segments and not each.media
     if unused and st.button("Drop this class", icon=":material/delete:", key="class_drop"):
         with told():
             library.drop_class(each.name, author=author())
             note_change()
-            st.rerun()
+            run_anew()

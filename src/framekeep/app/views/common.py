@@ -6,6 +6,7 @@ import html
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import NoReturn
 
 import streamlit as st
 
@@ -34,10 +35,13 @@ def told() -> Iterator[None]:
         st.error(plain(f"A file could not be read or written: {exc}."), icon=":material/error:")
 
 
-def run_anew() -> None:
-    """Run the page anew, but first what the user has asked for, which a rerun would replace."""
-    st.empty()  # Streamlit looks for what was asked when something is drawn
-    st.rerun(scope="app")
+def run_anew() -> NoReturn:
+    """Run the page anew, but first what the user has asked for, which a bare rerun would replace.
+
+    Streamlit looks for that whenever the session's state is used.
+    """
+    st.session_state.get("page")
+    st.rerun()
 
 
 def plain(text: str) -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 from framekeep.app.folders import EXPORTS, allowed_target, is_former_export, is_free
 from framekeep.app.query import MOST, SearchState
 from framekeep.app.state import Context
-from framekeep.app.views.common import counted, go, plain
+from framekeep.app.views.common import counted, go, plain, run_anew
 from framekeep.app.views.edits import label_names
 from framekeep.app.views.finding import run_search
 from framekeep.app.views.results import chip
@@ -157,7 +157,7 @@ def _what(here: Context, state: SearchState) -> dict[str, Any]:
         return {"where": where or None}
     if chip(replace(state, where="", facets=()).described(), "ds_search", "Leave the search out"):
         go(replace(SearchState(), where=where))
-        st.rerun()
+        run_anew()
     limit = int(
         st.number_input(
             "The best so many",

@@ -8,7 +8,7 @@ import streamlit as st
 
 from framekeep.app.query import SearchState
 from framekeep.app.state import Context, context
-from framekeep.app.views.common import OBJECTS_PAGE, current_search, go, plain, told
+from framekeep.app.views.common import OBJECTS_PAGE, current_search, go, plain, run_anew, told
 from framekeep.app.views.dataset_form import Wanted, export_form
 from framekeep.app.views.dataset_list import former_exports, list_exports, remember_place
 from framekeep.app.views.dataset_report import report_tables, sample_grid
@@ -37,7 +37,7 @@ def page() -> None:
     )
     if chosen and chosen != view:
         go(SearchState(), view=chosen)
-        st.rerun()
+        run_anew()
     shown: dict[str, Callable[[Context], None]] = {
         "export": _export,
         "former": former_exports,

@@ -16,7 +16,7 @@ from framekeep.app.views.beside import (
     similar_to,
     tag_box,
 )
-from framekeep.app.views.common import facts, megabytes, open_photo, opened_object, told
+from framekeep.app.views.common import facts, megabytes, open_photo, opened_object, run_anew, told
 from framekeep.app.views.edits import class_colours
 from framekeep.app.views.film import film_detail
 from framekeep.app.views.remarks import remarks
@@ -35,7 +35,7 @@ def detail(media_id: str, order: Sequence[str]) -> None:
         st.info("This photo is no longer in the library.", icon=":material/image_not_supported:")
         if st.button("Back", key="detail_back"):
             open_photo(None)
-            st.rerun()
+            run_anew()
         return
     hit = hits[0]
     if hit.media.video:
@@ -59,7 +59,7 @@ def detail(media_id: str, order: Sequence[str]) -> None:
         annotate(media_id, opened_object())
     elif event:
         open_photo(event.go)
-        st.rerun()
+        run_anew()
     if objects:
         objects_here(objects, "photo")
     left, right = st.columns([3, 2], gap="large")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from framekeep.app.query import SearchState
 from framekeep.app.state import context
-from framekeep.app.views.common import plain, told
+from framekeep.app.views.common import plain, run_anew, told
 
 OPEN = "dialog_open"
 """The session's mark while a dialog is open: what runs the page anew would close it."""
@@ -27,7 +27,7 @@ def save_dialog(state: SearchState) -> None:
         with told():
             context().library.save_search(name, state.to_address())
             st.session_state["said"] = "The search is kept."
-            st.rerun()
+            run_anew()
 
 
 def say_what_was_done() -> None:

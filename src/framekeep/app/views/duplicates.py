@@ -6,7 +6,7 @@ import streamlit as st
 
 from framekeep.app.components.gallery import hit_id
 from framekeep.app.state import Context, context
-from framekeep.app.views.common import counted, opened, table
+from framekeep.app.views.common import counted, opened, run_anew, table
 from framekeep.app.views.desk import OBJECT_ID_LENGTH, author, note_change
 from framekeep.app.views.detail import detail
 from framekeep.app.views.edits import what_they_are
@@ -83,7 +83,7 @@ def _set_aside(ids: list[str]) -> None:
     else:
         library.tag(ids, add=TAG)
         st.session_state["said"] = f"{counted(len(ids), 'photo')} tagged “{TAG}”."
-    st.rerun()
+    run_anew()
 
 
 def _summary(groups: list[DuplicateGroup]) -> None:

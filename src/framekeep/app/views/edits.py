@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from framekeep.app.state import context
-from framekeep.app.views.common import counted, counted_hits, plain, told, wish_focus
+from framekeep.app.views.common import counted, counted_hits, plain, run_anew, told, wish_focus
 from framekeep.app.views.desk import (
     author,
     desk,
@@ -73,7 +73,7 @@ def label_dialog(ids: Sequence[str], key: str) -> None:
             edit("class", ids, "" if removed else name)
             wish_focus(ids[0])
             let_go(key)
-            st.rerun()
+            run_anew()
 
 
 @st.dialog("Tags", icon=":material/sell:", on_dismiss="rerun")
@@ -104,7 +104,7 @@ def tag_dialog(ids: Sequence[str]) -> None:
                 note_change()
             st.session_state["said"] = f"{what_they_are(ids)} tagged."
             wish_focus(ids[0])
-            st.rerun()
+            run_anew()
 
 
 def undo_bar() -> None:
@@ -122,9 +122,9 @@ def undo_bar() -> None:
         if st.button("Undo", icon=":material/undo:", key="undo_go", help="Ctrl + Z"):
             with told():
                 undo()
-                st.rerun()
+                run_anew()
         if st.button(
             "", icon=":material/close:", key="undo_hide", type="tertiary", help="Hide this"
         ):
             forget_change()
-            st.rerun()
+            run_anew()

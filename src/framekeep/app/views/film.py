@@ -25,6 +25,7 @@ from framekeep.app.views.common import (
     megabytes,
     open_photo,
     opened_object,
+    run_anew,
     told,
 )
 from framekeep.app.views.edits import class_colours
@@ -92,7 +93,7 @@ def _act(event: PlayerEvent) -> None:
         st.switch_page(SEARCH_PAGE, query_params=state.to_params())
     else:
         open_photo(event.media_id if event.what == "go" else None)
-        st.rerun()
+        run_anew()
 
 
 def _search_inside(film: Hit) -> None:

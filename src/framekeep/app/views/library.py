@@ -17,6 +17,7 @@ from framekeep.app.views.common import (
     go,
     opened,
     photos_and_films,
+    run_anew,
     table,
     told,
 )
@@ -48,7 +49,7 @@ def page() -> None:
         )
         if chosen and chosen != view:
             go(SearchState(), view=chosen)
-            st.rerun()
+            run_anew()
     with told():
         if view == "duplicates":
             duplicates()
@@ -83,7 +84,7 @@ def _photos(here: Context, state: SearchState, photo: str | None) -> None:
     jump = timeline(months, key="timeline", at=at)
     if jump is not None and jump != at:
         go(state, at=jump)
-        st.rerun()
+        run_anew()
     about = f"**{photos_and_films(condition)}**, newest first"
     if start:
         about += f", from the {start + 1:,}th on"

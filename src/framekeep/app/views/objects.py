@@ -14,6 +14,7 @@ from framekeep.app.views.common import (
     megabytes,
     opened,
     plain,
+    run_anew,
     table,
     told,
 )
@@ -63,7 +64,7 @@ def page() -> None:
         )
         if chosen and chosen != view:
             go(SearchState(), view=chosen)
-            st.rerun()
+            run_anew()
     with told():
         if not here.count():
             nothing_yet()
@@ -106,7 +107,7 @@ def _counts(here: Context, counts: dict[str, int]) -> None:
                 st.switch_page(SEARCH_PAGE, query_params=state.to_params())
             if st.button("Look them over", icon=":material/rule:"):
                 go(SearchState(), view="review")
-                st.rerun()
+                run_anew()
 
 
 def _order(here: Context, ready: list[ModelStatus]) -> None:
@@ -154,7 +155,7 @@ def _fetch(here: Context, others: list[ModelStatus]) -> None:
                 if st.button("Fetch", key=f"pull_{model.name}", icon=":material/download:"):
                     with told():
                         here.jobs.pull(model.name)
-                        st.rerun()
+                        run_anew()
 
 
 def _problems(here: Context) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from framekeep.app.state import context
-from framekeep.app.views.common import plain, told
+from framekeep.app.views.common import plain, run_anew, told
 from framekeep.app.views.desk import author, note_change
 from framekeep.object_types import Segment
 from framekeep.types import Hit
@@ -45,7 +45,7 @@ def _note(target: str, hit: Hit) -> None:
         with told():
             library.set_note(_target(target, hit), text.strip(), author=author())
             note_change()
-            st.rerun()
+            run_anew()
 
 
 def _attributes(target: str, hit: Hit) -> None:
@@ -65,7 +65,7 @@ def _attributes(target: str, hit: Hit) -> None:
                 with told():
                     library.set_attribute(_target(target, hit), each.key, None, author=author())
                     note_change()
-                    st.rerun()
+                    run_anew()
     with (
         st.form(f"attribute_{target}", border=False, clear_on_submit=True),
         st.container(horizontal=True, vertical_alignment="bottom"),
@@ -77,4 +77,4 @@ def _attributes(target: str, hit: Hit) -> None:
         with told():
             library.set_attribute(_target(target, hit), name, value, author=author())
             note_change()
-            st.rerun()
+            run_anew()

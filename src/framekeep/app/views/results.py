@@ -26,6 +26,7 @@ from framekeep.app.views.common import (
     go,
     open_photo,
     plain,
+    run_anew,
     search_for,
     told,
 )
@@ -145,7 +146,7 @@ def size_choice(state: SearchState) -> None:
     if chosen and chosen != state.size:
         extra = {name: st.query_params.get(name, "") for name in ("at", "view", "copies")}
         go(replace(state, size=chosen), **extra)
-        st.rerun()
+        run_anew()
 
 
 def near_choice(state: SearchState) -> None:
@@ -161,7 +162,7 @@ def near_choice(state: SearchState) -> None:
     )
     if chosen is not None and chosen != state.near:
         go(replace(state, near=chosen), view=st.query_params.get("view", ""))
-        st.rerun()
+        run_anew()
 
 
 def _bar(
@@ -189,7 +190,7 @@ def _bar(
         _elsewhere(hits, selected, key)
         if st.button("Let go", icon=":material/close:", key=f"{key}_none", help="Escape"):
             let_go(key)
-            st.rerun()
+            run_anew()
 
 
 def _judging(selected: Sequence[str], key: str) -> None:
@@ -199,7 +200,7 @@ def _judging(selected: Sequence[str], key: str) -> None:
             with told():
                 edit(what, selected)
                 let_go(key)
-                st.rerun()
+                run_anew()
 
 
 def _elsewhere(hits: Sequence[Hit], selected: Sequence[str], key: str) -> None:
@@ -221,21 +222,22 @@ def _elsewhere(hits: Sequence[Hit], selected: Sequence[str], key: str) -> None:
 def _act(event: GalleryEvent, hits: Sequence[Hit], more: int | None, salt: str, key: str) -> None:
     if event.what == "more" and more is not None:
         st.session_state[f"shown:{salt}"] = more
-        st.rerun()
+        run_anew()
     elif event.what == "leave":
         open_photo(None)
-        st.rerun()
+        run_anew()
     elif event.ids:
         _act_on(event, hits, key)
 
 
 def _act_on(event: GalleryEvent, hits: Sequence[Hit], key: str) -> None:
     first = event.ids[0]
-    media_id = next((hit.media_id for hit in hits if hit_id(hit) == first), first)
+    hit = next((hit for hit in [*hits, *hits_of([first])] if hit_id(hit) == first), None)
+    media_id = hit.media_id if hit else first
     object_id = first if objects_among([first]) else None
     if event.what == "open":
         open_photo(media_id, object_id)
-        st.rerun()
+        run_anew()
     elif event.what == "tag":
         tag_dialog(event.ids)
     elif event.what == "label":
@@ -243,7 +245,7 @@ def _act_on(event: GalleryEvent, hits: Sequence[Hit], key: str) -> None:
     elif event.what == "like":
         _search_like(event.ids)
     elif event.what == "inside":
-        _search_inside(next((hit for hit in hits if hit_id(hit) == first), None))
+        _search_inside(hit)
     elif event.what == "duplicates":
         st.switch_page(SEARCH_PAGE, query_params={"copies": first})
     elif event.what == "annotate":
@@ -275,7 +277,7 @@ def _search_inside(hit: Hit | None) -> None:
     within = hit.film_id or hit.media_id
     if st.session_state.get("page") == "search":
         search_for(replace(current_search(), of="media").within(within))
-        st.rerun()
+        run_anew()
     st.switch_page(SEARCH_PAGE, query_params=SearchState().within(within).to_params())
 
 
@@ -284,7 +286,7 @@ def _search_with(images: Sequence[ImageTerm], of: SearchOf = "media") -> None:
     state = SearchState(images=tuple(images)[:MOST_LIKE], of=of)
     if st.session_state.get("page") == "search":
         search_for(state)
-        st.rerun()
+        run_anew()
     st.switch_page(SEARCH_PAGE, query_params=state.to_params())
 
 

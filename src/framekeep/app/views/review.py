@@ -7,7 +7,7 @@ import streamlit as st
 from framekeep.app.components.gallery import hit_id, is_rough
 from framekeep.app.query import SearchState
 from framekeep.app.state import Context
-from framekeep.app.views.common import OBJECTS_PAGE, current_search, go, opened, plain
+from framekeep.app.views.common import OBJECTS_PAGE, current_search, go, opened, plain, run_anew
 from framekeep.app.views.detail import detail
 from framekeep.app.views.edits import class_colours
 from framekeep.app.views.results import hits_of, near_choice, results, size_choice
@@ -72,7 +72,7 @@ def _filter(state: SearchState) -> None:
     if sent:
         st.session_state.pop(BATCH_KEY, None)
         go(SearchState(where=where.strip(), size=state.size, near=state.near), view="review")
-        st.rerun()
+        run_anew()
 
 
 def _choices(state: SearchState) -> None:
@@ -91,12 +91,12 @@ def _next(state: SearchState, sentence: str) -> None:
             _go_on()
         if state.condition and st.button("Review all objects", key="review_all"):
             go(SearchState(size=state.size, near=state.near), view="review")
-            st.rerun()
+            run_anew()
 
 
 def _go_on() -> None:
     st.session_state.pop(BATCH_KEY, None)
-    st.rerun()
+    run_anew()
 
 
 def _done(state: SearchState) -> None:
@@ -106,7 +106,7 @@ def _done(state: SearchState) -> None:
             _go_on()
         if state.condition and st.button("Review all objects", key="review_all"):
             go(SearchState(), view="review")
-            st.rerun()
+            run_anew()
     st.page_link(OBJECTS_PAGE, label="Find objects in more photos", icon=":material/category:")
 
 

@@ -29,6 +29,7 @@ from framekeep.app.views.common import (
     opened,
     photos_and_films,
     plain,
+    run_anew,
     search_for,
     told,
 )
@@ -104,7 +105,7 @@ def _picture(state: SearchState) -> None:
         term = ImageTerm("image", image)
         if term not in state.images:
             search_for(replace(state, images=(*state.images, term), limit=PAGE))
-            st.rerun()
+            run_anew()
 
 
 def _refine(state: SearchState) -> None:
@@ -147,7 +148,7 @@ def _refine(state: SearchState) -> None:
                     limit=int(limit),
                 )
             )
-            st.rerun()
+            run_anew()
 
 
 def _nearest(limit: int) -> int:
@@ -173,14 +174,14 @@ def _searches(state: SearchState) -> None:
                     help=f"Forget {plain(search.name or '')}",
                 ):
                     library.forget_search(search.search_id)
-                    st.rerun()
+                    run_anew()
         if recent:
             st.caption("Former")
         for search in recent:
             _search_link(search.query, "", f"recent_{search.search_id}")
         if recent and st.button("Forget the former searches", type="tertiary"):
             library.forget_history()
-            st.rerun()
+            run_anew()
         if not kept and not recent:
             st.caption("Searches you make are listed here.")
 
@@ -191,7 +192,7 @@ def _search_link(query: str, name: str, key: str) -> None:
     state = parse_params(parse_qs(query))
     if st.button(plain(name or state.described()), key=key, type="tertiary", width="stretch"):
         search_for(state)
-        st.rerun()
+        run_anew()
 
 
 def _chips(state: SearchState) -> None:
@@ -235,7 +236,7 @@ def _image_chip(state: SearchState, term: ImageTerm, number: int) -> None:
 
 def _go_on(state: SearchState) -> None:
     go(state)
-    st.rerun()
+    run_anew()
 
 
 def _found(here: Context, state: SearchState) -> None:
@@ -341,7 +342,7 @@ def _copies(hit_id: str) -> None:
     here = context()
     if st.button("Back to the search", icon=":material/arrow_back:"):
         go(current_search())
-        st.rerun()
+        run_anew()
     photo = opened()
     with told():
         original = hits_of([hit_id])

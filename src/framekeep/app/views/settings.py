@@ -7,7 +7,7 @@ import streamlit as st
 from framekeep import __version__
 from framekeep.app import state as app_state
 from framekeep.app.state import Context, context
-from framekeep.app.views.common import megabytes, photos_and_films, plain, told
+from framekeep.app.views.common import megabytes, photos_and_films, plain, run_anew, told
 from framekeep.app.views.dialogs import OPEN
 from framekeep.app.views.work import job_card
 from framekeep.errors import FramekeepError
@@ -70,10 +70,10 @@ def _encoder(here: Context, model: ModelStatus, *, current: bool) -> None:
         elif not model.on_disk:
             if st.button("Fetch", key=f"pull_{model.name}", icon=":material/download:"):
                 here.jobs.pull(model.name)
-                st.rerun()
+                run_anew()
         elif st.button("Use", key=f"use_{model.name}", icon=":material/swap_horiz:"):
             here.jobs.use_encoder(model.name)
-            st.rerun()
+            run_anew()
 
 
 def _segmenters() -> None:
@@ -103,7 +103,7 @@ def _segmenter(here: Context, model: ModelStatus) -> None:
             "Fetch", key=f"pull_{model.name}", icon=":material/download:"
         ):
             here.jobs.pull(model.name)
-            st.rerun()
+            run_anew()
 
 
 @st.fragment(run_every=1.0)
@@ -146,7 +146,7 @@ def _clear_dialog() -> None:
             st.error(plain(str(exc)))
             return
         st.session_state["said"] = "The library is empty now."
-        st.rerun()
+        run_anew()
 
 
 def _about() -> None:

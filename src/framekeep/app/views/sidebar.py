@@ -65,7 +65,7 @@ def filters(state: SearchState) -> None:
         go(replace(state, facets=(), where="", limit=PAGE))
     else:
         go(state.toggled(change.facet, change.where, change.on))
-    st.rerun()
+    run_anew()
 
 
 def counted_facets(state: SearchState) -> dict[str, list[FacetValue]]:

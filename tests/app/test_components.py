@@ -1,0 +1,61 @@
+"""What components send outlives a run of the page that is broken off."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from framekeep.app import components
+from framekeep.app.components.gallery import _event
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A session's state, and the time as the components see it."""
+    state: dict[str, Any] = {"now": 100.0}
+    monkeypatch.setattr(components, "st", SimpleNamespace(session_state=state))
+    monkeypatch.setattr(components, "time", SimpleNamespace(monotonic=lambda: state["now"]))
+    return state
+
+
+def send(session: dict[str, Any], key: str, name: str, value: Any) -> None:
+    """What Streamlit does before a run: the value is there, and the callback is called."""
+    session[key] = {name: value}
+    components.keeping(key, name)[f"on_{name}_change"]()
+    session[key] = {}
+
+
+def test_what_was_sent_is_taken_once(session: dict[str, Any]) -> None:
+    send(session, "gallery", "open", {"id": "a"})
+    assert components.sent("gallery", "act") is None
+    assert components.sent("viewer", "open") is None
+    assert components.sent("gallery", "open") == {"id": "a"}
+    assert components.sent("gallery", "open") is None
+
+
+def test_a_trigger_that_is_reset_is_nothing(session: dict[str, Any]) -> None:
+    send(session, "gallery", "open", {"id": "a"})
+    send(session, "gallery", "open", None)
+    assert components.sent("gallery", "open") == {"id": "a"}
+
+
+def test_what_comes_late_is_no_longer_wanted_but_for_uploads(session: dict[str, Any]) -> None:
+    for name in ("open", "uploaded"):
+        send(session, "page", name, {"id": "a"})
+    session["now"] += components.LATE_S
+    assert components.sent("page", "open") is None
+    assert components.sent("page", "uploaded", late_s=math.inf) == {"id": "a"}
+
+
+def test_what_was_meant_of_a_photo_counts_in_a_newer_view_but_not_more_of_the_older(
+    session: dict[str, Any],
+) -> None:
+    send(session, "gallery", "more", {"rev": "old"})
+    assert _event("gallery", "new") is None
+    send(session, "gallery", "act", {"what": "annotate", "ids": ["a", "b"], "rev": "old"})
+    event = _event("gallery", "new")
+    assert event is not None
+    assert (event.what, event.ids) == ("annotate", ("a", "b"))

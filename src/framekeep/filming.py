@@ -27,6 +27,7 @@ from framekeep.types import MediaItem, RgbImage
 if TYPE_CHECKING:
     from framekeep.media.film_reader import Film, FilmInfo, FilmLimits
 
+_NOTHING = "The film shows nothing but black or blank pictures."
 # So many frames are encoded at once: they come slower than from photos, and none shall wait long.
 AT_ONCE = 8
 # So many shots are chosen, and made ready, before their turn.
@@ -78,6 +79,7 @@ class Filming:
         self.catalog = stores.catalog
         self.limits = limits
         self.frames = 0
+        self._refusal: str | None = None
 
     def choice_for(self, film_id: str, asked: FrameChoice | None) -> FrameChoice:
         """Which frames of a film to look at: as asked, as before, or as the settings say."""
@@ -103,7 +105,7 @@ class Filming:
         """
         from framekeep.media.film_reader import open_film
 
-        was_there = self.catalog.was_settled(film_id)
+        was_there, self._refusal = self.catalog.was_settled(film_id), None
         with open_film(path, self.limits) as opened:
             film = _film(film_id, bytes_, opened.info)
             start_s = 0.0 if was_there else self._resumed_s(film_id, choice)
@@ -116,7 +118,7 @@ class Filming:
                         chosen += ids
                         yield read_to_s, opened.info.video.duration_s
                 if not chosen:
-                    raise MediaError("The film shows nothing but black or blank pictures.")
+                    raise MediaError(self._refusal or _NOTHING)
             except MediaError:
                 # One that was there keeps its tags and frames, also while its file is missing.
                 if not was_there:
@@ -237,6 +239,7 @@ class Filming:
         items, prepared = batch.items, batch.prepared
         batch.items, batch.prepared = [], {}
         rows, bad = encode_carefully(self.stores.encoder, list(prepared.items()))
+        self._refusal = next(iter(bad.values()), self._refusal)
         good = [some for some in prepared if some not in bad]
         kept = [item for item in items if item.media_id not in bad]
         self.catalog.put_media(kept)

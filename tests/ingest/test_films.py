@@ -15,23 +15,11 @@ import pytest
 from framekeep.errors import InputError, MediaError
 from framekeep.film_types import FrameChoice
 from framekeep.library import Library
-from framekeep.testing import HashEncoder
+from tests.helpers.encoders import CountingEncoder, RefusingEncoder
 from tests.helpers.films import MadeFilm, make_film, scene
 from tests.helpers.pictures import write_folder
 
 SHOTS = 6
-
-
-class CountingEncoder(HashEncoder):
-    """Counts the pictures it encodes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoded = 0
-
-    def _embed_images(self, images):
-        self.encoded += len(images)
-        return super()._embed_images(images)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +61,14 @@ def test_a_film_is_added_like_a_photo_and_told_by_time(library, encoder, folder)
     assert library.status().media == 4
     assert [e.kind for e in library.add(folder)].count("unchanged") == 4
     assert encoder.encoded == SHOTS + 3
+
+
+def test_a_film_whose_frames_the_encoder_refuses_is_a_problem_with_that_reason(tmp_path, folder):
+    with Library.open(tmp_path / "refusing", RefusingEncoder()) as library:
+        failed = [event for event in library.add(folder) if event.kind == "failed"]
+        assert [event.path for event in failed] == [str(folder / "holiday.mp4")]
+        assert "out of order" in failed[0].reason
+        assert library.count() == 0
 
 
 def test_moments_are_hits_one_for_each_shot(library, folder, film):
@@ -197,10 +193,10 @@ def test_a_film_that_cannot_be_read_again_keeps_what_was_said_of_it(library, fol
         raise MediaError("The disk went away.")
 
     with monkeypatch.context() as patched:
-        patched.setattr("framekeep.media.video.probe", broken)
+        patched.setattr("framekeep.media.film_reader.open_film", broken)
         assert list(library.add(folder, frames="1s"))[-1].counts.failed == 1
     with monkeypatch.context() as patched:
-        patched.setattr("framekeep.media.shots.choose_frames", broken)
+        patched.setattr("framekeep.media.shots.frames_of", broken)
         assert list(library.add(folder, frames="1s", retry=True))[-1].counts.failed == 1
         assert list(library.add(folder, retry=True))[-1].counts.failed == 1
     list(library.add(folder, retry=True))
@@ -354,7 +350,7 @@ def test_broken_films_are_problems_and_the_others_are_added(library, folder, fil
 ADD = """
 import sys
 from framekeep.library import Library
-from tests.ingest.test_films import CountingEncoder
+from tests.helpers.encoders import CountingEncoder
 encoder = CountingEncoder()
 encoder.batch_size = 4
 with Library.open(sys.argv[1], encoder) as library:

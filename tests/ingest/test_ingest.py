@@ -15,19 +15,8 @@ from framekeep.library import Library
 from framekeep.settings import Settings
 from framekeep.testing import HashEncoder
 from framekeep.types import IngestEvent
+from tests.helpers.encoders import CountingEncoder
 from tests.helpers.pictures import write_folder, write_picture
-
-
-class CountingEncoder(HashEncoder):
-    """Counts the pictures it encodes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoded = 0
-
-    def _embed_images(self, images):
-        self.encoded += len(images)
-        return super()._embed_images(images)
 
 
 @pytest.fixture

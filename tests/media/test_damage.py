@@ -189,6 +189,8 @@ VIDEOS = [
     b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41",
     b"\0\0\0\x14ftypqt  \0\0\0\0qt  ",
     b"\0\0\0\x08wide\0\0\0\0mdat",
+    b"\0\0\0\x18styp" + b"msdh\0\0\0\0msdhmsix",
+    b"\0\0\x03\xb4moof\0\0\0\x10mfhd",
     b"\x1aE\xdf\xa3\x01\0\0\0\0\0\0\x1f",
     b"RIFF\0\0\0\0AVI LIST",
 ]

@@ -48,11 +48,15 @@ PICTURES = frozenset(["jpeg", "png", "gif", "bmp", "webp", "tiff", "heic", "avif
 """The names for what framekeep reads; any other name is a description of what it does not."""
 
 
+_FILM_BOXES = (b"moov", b"mdat", b"wide", b"free", b"skip", b"styp", b"moof", b"pnot", b"uuid")
+"""What a QuickTime or MP4 file without a brand begins with, after four bytes of length."""
+
+
 def sniff(head: bytes) -> str | None:
     """A name out of `PICTURES`, "video", or what else it seems to be; None for unknown bytes."""
     if head[4:8] == b"ftyp":
         return _by_brand(head)
-    if head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip") or _is_transport(head):
+    if head[4:8] in _FILM_BOXES or _is_transport(head):
         return "video"
     if head[:4] == b"RIFF":
         return {b"WEBP": "webp", b"AVI ": "video", b"WAVE": "sound"}.get(head[8:12])

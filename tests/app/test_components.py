@@ -42,6 +42,11 @@ def test_a_trigger_that_is_reset_is_nothing(session: dict[str, Any]) -> None:
     assert components.sent("gallery", "open") == {"id": "a"}
 
 
+def test_a_component_that_is_gone_sends_nothing(session: dict[str, Any]) -> None:
+    components.keeping("dropzone", "uploaded")["on_uploaded_change"]()
+    assert components.sent("dropzone", "uploaded") is None
+
+
 def test_what_comes_late_is_no_longer_wanted_but_for_uploads(session: dict[str, Any]) -> None:
     for name in ("open", "uploaded"):
         send(session, "page", name, {"id": "a"})

@@ -46,7 +46,8 @@ def keeping(key: str, *names: str) -> dict[str, Callable[[], None]]:
 
 
 def _keep(key: str, name: str) -> None:
-    value = st.session_state[key].get(name)
+    # Where the page has been left meanwhile, Streamlit knows the key no more.
+    value = (st.session_state.get(key) or {}).get(name)
     if value:
         st.session_state.setdefault(_EVENTS, {})[key, name] = (time.monotonic(), value)
 

@@ -64,5 +64,9 @@ def in_background(items: Generator[T, None, None], ahead: int) -> Generator[T, N
             waiting.append(pool.submit(next, items, _END))
             yield item
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        items.close()
+        try:
+            pool.shutdown(wait=True, cancel_futures=True)
+        finally:
+            # Also where Ctrl-C breaks that off: what the thread uses is closed behind this.
+            pool.shutdown(wait=True)
+            items.close()

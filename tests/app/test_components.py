@@ -42,6 +42,20 @@ def test_a_trigger_that_is_reset_is_nothing(session: dict[str, Any]) -> None:
     assert components.sent("gallery", "open") == {"id": "a"}
 
 
+def test_what_was_sent_before_is_forgotten_but_not_what_came_later_nor_uploads(
+    session: dict[str, Any],
+) -> None:
+    for key, name in (("dropzone", "uploaded"), ("player", "go"), ("player", "close")):
+        session["now"] += 1
+        send(session, key, name, {"id": name})
+    session["now"] += 1
+    send(session, "gallery", "open", {"id": "next"})
+    assert components.sent("player", "close") == {"id": "close"}
+    assert components.sent("player", "go") is None
+    assert components.sent("gallery", "open") == {"id": "next"}
+    assert components.sent("dropzone", "uploaded") == {"id": "uploaded"}
+
+
 def test_a_component_that_is_gone_sends_nothing(session: dict[str, Any]) -> None:
     components.keeping("dropzone", "uploaded")["on_uploaded_change"]()
     assert components.sent("dropzone", "uploaded") is None

@@ -229,7 +229,8 @@ class _Watch:
         largest_key = max(s.packets[0].size for s in (before, here, after) if s is not None)
         busy, margin_s = _busy(sizes, key, largest_key, ends=after is not None), _MARGIN_S
         cuts = sizes > _CUT_OF_KEY * largest_key
-        if not _busy(np.where(cuts, 0, sizes), key, largest_key, ends=after is not None).any():
+        calm = np.where(cuts, 0, sizes)
+        if (busy & cuts).any() and not _busy(calm, key, largest_key, ends=after is not None).any():
             # Nothing happens but cuts: no slow change has to be followed to its end.
             busy, margin_s = busy & cuts, _CUT_MARGIN_S
         return float(times_s[np.flatnonzero(busy)[-1]]) + margin_s if busy.any() else -1.0

@@ -53,6 +53,15 @@ def _keep(key: str, name: str) -> None:
 
 
 def sent(key: str, name: str, late_s: float = LATE_S) -> Any:
-    """What the component with this key has sent under a name, once; None where nothing has come."""
-    at, value = st.session_state.get(_EVENTS, {}).pop((key, name), (0.0, None))
-    return value if time.monotonic() - at < late_s else None
+    """What the component with this key has sent under a name, once; None where nothing has come.
+
+    What was sent before it, by whichever component, is forgotten, but for uploads.
+    """
+    events: dict[tuple[str, str], tuple[float, Any]] = st.session_state.get(_EVENTS, {})
+    at, value = events.pop((key, name), (0.0, None))
+    if value is None or time.monotonic() - at >= late_s:
+        return None
+    for other, (before, _) in list(events.items()):
+        if before <= at and other[1] != "uploaded":
+            del events[other]
+    return value

@@ -241,7 +241,9 @@ class Panel {
       "aria-controls": "known-labels", "aria-label": "Label", placeholder: "dog", maxlength: "100", autocomplete: "off" });
     this.options = el("ul", { role: "listbox", id: "known-labels", "aria-label": "Known labels" });
     this.input.oninput = () => this.offer();
-    this.input.onblur = () => setTimeout(() => this.closePicker(false), 150);
+    const { input } = this;
+    // Itself alone: another may be open by then, and what is typed there must not become keys.
+    input.onblur = () => setTimeout(() => this.input === input && this.closePicker(false), 150);
     this.options.onpointerdown = (event) => event.preventDefault();
     this.options.onclick = (event) => {
       const option = event.target.closest("[role=option]");

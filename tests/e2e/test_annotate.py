@@ -395,6 +395,18 @@ def test_labels_by_keyboard_and_undo(own_view: View) -> None:
     assert len(view.objects()) == 1
 
 
+def test_a_label_typed_right_after_another_is_not_taken_for_keys(view: View) -> None:
+    view.choose()
+    view.press("l")
+    view.page.keyboard.type("osprey")
+    view.press("Enter", "l")
+    view.page.wait_for_timeout(400)
+    view.page.keyboard.type("rock")
+    view.press("Enter")
+    view.saved()
+    assert (view.only().label, view.only().state) == ("rock", "open")
+
+
 def test_rejected_objects_can_be_looked_at_and_taken_back(view: View) -> None:
     view.choose()
     view.press("Delete")

@@ -11,7 +11,10 @@ from typing import Any
 import streamlit as st
 
 LATE_S = 10.0
-"""What the browser sent so long ago is no longer what the user wants."""
+"""What the browser sent so long ago is no longer what the user wants, but for `LASTING`."""
+
+LASTING = ("uploaded",)
+"""However late it comes: what has been uploaded is to be added."""
 
 _EVENTS = "component_events"
 
@@ -52,16 +55,16 @@ def _keep(key: str, name: str) -> None:
         st.session_state.setdefault(_EVENTS, {})[key, name] = (time.monotonic(), value)
 
 
-def sent(key: str, name: str, late_s: float = LATE_S) -> Any:
+def sent(key: str, name: str) -> Any:
     """What the component with this key has sent under a name, once; None where nothing has come.
 
-    What was sent before it, by whichever component, is forgotten, but for uploads.
+    What was sent before it, by whichever component, is forgotten, but for `LASTING`.
     """
     events: dict[tuple[str, str], tuple[float, Any]] = st.session_state.get(_EVENTS, {})
     at, value = events.pop((key, name), (0.0, None))
-    if value is None or time.monotonic() - at >= late_s:
+    if value is None or (name not in LASTING and time.monotonic() - at >= LATE_S):
         return None
     for other, (before, _) in list(events.items()):
-        if before <= at and other[1] != "uploaded":
+        if before <= at and other[1] not in LASTING:
             del events[other]
     return value

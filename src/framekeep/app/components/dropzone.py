@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from framekeep.app.components import keeping, mounted, sent
@@ -22,8 +21,7 @@ def dropzone(*, key: str, batch: str, label: str, hint: str = "") -> Uploaded | 
     """Take many files or a folder; gives the batch once it has arrived."""
     data = {"mode": "many", "batch": batch, "label": label, "hint": hint, "base": "", "paste": True}
     mounted("dropzone")(key=key, data=data, **keeping(key, "uploaded", "picture"))
-    # However late it comes: what has been uploaded is to be added.
-    found = sent(key, "uploaded", late_s=math.inf)
+    found = sent(key, "uploaded")
     if not found:
         return None
     failed = tuple(Problem(str(f["name"]), "failed", str(f["reason"])) for f in found["failed"])

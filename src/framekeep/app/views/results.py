@@ -232,7 +232,8 @@ def _act(event: GalleryEvent, hits: Sequence[Hit], more: int | None, salt: str, 
 
 def _act_on(event: GalleryEvent, hits: Sequence[Hit], key: str) -> None:
     first = event.ids[0]
-    hit = next((hit for hit in [*hits, *hits_of([first])] if hit_id(hit) == first), None)
+    hit = next((hit for hit in hits if hit_id(hit) == first), None)
+    hit = hit or next(iter(hits_of([first])), None)  # shown before, and no longer
     media_id = hit.media_id if hit else first
     object_id = first if objects_among([first]) else None
     if event.what == "open":

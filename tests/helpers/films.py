@@ -13,6 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from framekeep.film_types import FilmStep, FrameChoice
+from framekeep.media.film_reader import FilmInfo, FilmLimits, open_film
+from framekeep.media.shots import frames_of
+
 Rgb = NDArray[np.uint8]
 
 
@@ -186,3 +190,22 @@ def _add_tone(container: object, sound: object, seconds: float, from_s: float) -
         frame.time_base = Fraction(1, 44100)
         container.mux(sound.encode(frame))
     container.mux(sound.encode())
+
+
+def probe(path: str | Path, limits: FilmLimits) -> FilmInfo:
+    """What is known of a film."""
+    with open_film(path, limits) as film:
+        return film.info
+
+
+def choose_frames(
+    path: str | Path,
+    choice: FrameChoice,
+    limits: FilmLimits,
+    *,
+    min_side_px: int,
+    start_s: float = 0.0,
+) -> Iterator[FilmStep]:
+    """The steps of `frames_of` for a film by its path."""
+    with open_film(path, limits) as film:
+        yield from frames_of(film, choice, min_side_px=min_side_px, start_s=start_s)

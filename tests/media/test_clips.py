@@ -9,8 +9,8 @@ import pytest
 
 from framekeep.errors import InputError, MediaError
 from framekeep.media.clips import cut_clip
-from framekeep.media.video import FilmLimits, frame_at, probe
-from tests.helpers.films import MadeFilm, make_film, scene
+from framekeep.media.video import FilmLimits, frame_at
+from tests.helpers.films import MadeFilm, make_film, probe, scene
 from tests.media.test_video import psnr
 
 LIMITS = FilmLimits()

@@ -14,9 +14,8 @@ from PIL import Image
 
 from framekeep.film_types import FilmStep, FrameChoice, Shot
 from framekeep.media import shots as shots_module
-from framekeep.media.shots import choose_frames
 from framekeep.media.video import FilmLimits, frame_at
-from tests.helpers.films import MadeFilm, Rgb, make_film, scene
+from tests.helpers.films import MadeFilm, Rgb, choose_frames, make_film, scene
 
 LIMITS = FilmLimits()
 ENCODERS = {

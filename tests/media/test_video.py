@@ -19,8 +19,8 @@ from PIL import Image
 
 from framekeep.errors import InputError, MediaError, UnsupportedMediaError
 from framekeep.media.film_colour import _to_sdr
-from framekeep.media.video import FilmInfo, FilmLimits, frame_at, frames_at, probe
-from tests.helpers.films import MadeFilm, made_frames, make_film, scene
+from framekeep.media.video import FilmInfo, FilmLimits, frame_at, frames_at
+from tests.helpers.films import MadeFilm, made_frames, make_film, probe, scene
 
 LIMITS = FilmLimits()
 SIZE = (320, 180)
@@ -263,7 +263,7 @@ def cut_off(path: Path, share: float) -> Path:
 
 def read_all(path: Path) -> Iterator[object]:
     from framekeep.film_types import FrameChoice
-    from framekeep.media.shots import choose_frames
+    from tests.helpers.films import choose_frames
 
     return choose_frames(path, FrameChoice(), LIMITS, min_side_px=64)
 

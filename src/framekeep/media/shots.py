@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from framekeep.film_types import FilmStep, FrameChoice, PickedFrame, Shot
 from framekeep.media.cuts import CONTEXT_S, CutFinder, Likeness, Seen, difference
-from framekeep.media.film_reader import TICK_S, AvFilm, Film, FilmLimits, Picture, open_film
+from framekeep.media.film_reader import TICK_S, AvFilm, Film, Picture
 from framekeep.media.film_segments import watched
 from framekeep.media.glances import Glance, glance
 from framekeep.media.quality import brightness, different_bits, phash, sharpness
@@ -29,29 +28,16 @@ _SAME_BITS = 4
 _WINDOW_S = 5.0
 
 
-def choose_frames(
-    path: str | Path,
-    choice: FrameChoice,
-    limits: FilmLimits,
-    *,
-    min_side_px: int,
-    start_s: float = 0.0,
+def frames_of(
+    film: Film, choice: FrameChoice, *, min_side_px: int, start_s: float = 0.0
 ) -> Generator[FilmStep, None, None]:
-    """Read a film and tell each shot with the frames chosen from it, in the film's order.
+    """Read an open film and tell each shot with the frames chosen from it, in the film's order.
 
     `start_s` is the `read_to_s` of an earlier step with a shot: the reading goes on from there
     and tells the same shots as if it had not been interrupted. Steps without a shot are signs of
     life, at least one every two seconds where decoding goes on; nothing can be resumed from
     their `read_to_s`. Raises MediaError, also in the end for a film that breaks off.
     """
-    with open_film(path, limits) as film:
-        yield from frames_of(film, choice, min_side_px=min_side_px, start_s=start_s)
-
-
-def frames_of(
-    film: Film, choice: FrameChoice, *, min_side_px: int, start_s: float = 0.0
-) -> Generator[FilmStep, None, None]:
-    """The same of a film that is open."""
     if choice.every_s is not None:
         yield from _every(film, choice.every_s, min_side_px, start_s)
     elif choice.method == "keyframes" and isinstance(film, AvFilm):

@@ -1,4 +1,4 @@
-"""Films: what is known of one, and its pictures at given times."""
+"""A film's pictures at given times."""
 
 from __future__ import annotations
 
@@ -10,19 +10,10 @@ from framekeep.errors import InputError, MediaError
 from framekeep.media.film_reader import TICK_S, Film, FilmInfo, FilmLimits, Picture, open_film
 from framekeep.types import RgbImage
 
-__all__ = ["FilmInfo", "FilmLimits", "frame_at", "frames_at", "probe"]
+__all__ = ["FilmInfo", "FilmLimits", "frame_at", "frames_at"]
 
 # Nearer ones are reached by decoding on, which is faster than decoding from a key picture again.
 _NEAR_S = 3.0
-
-
-def probe(path: str | Path, limits: FilmLimits) -> FilmInfo:
-    """What is known of a film; its first picture is decoded, of the rest nothing.
-
-    Raises MediaError for a film that cannot be read, UnsupportedMediaError for what is none.
-    """
-    with open_film(path, limits) as film:
-        return film.info
 
 
 def frame_at(path: str | Path, time_s: float, limits: FilmLimits) -> RgbImage:

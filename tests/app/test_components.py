@@ -77,3 +77,12 @@ def test_what_was_meant_of_a_photo_counts_in_a_newer_view_but_not_more_of_the_ol
     event = _event("gallery", "new")
     assert event is not None
     assert (event.what, event.ids) == ("annotate", ("a", "b"))
+
+
+def test_what_a_component_shows_is_numbered_where_it_changes(session: dict[str, Any]) -> None:
+    first = components._turn("found", {"items": ["a"]})
+    assert components._turn("found", {"items": ["a"]}) == first
+    second = components._turn("found", {"items": ["b"]})
+    assert second > first
+    assert components._turn("library", {"items": ["b"]}) > second
+    assert components._turn("found", {"items": ["a"]}) > second

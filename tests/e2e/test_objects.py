@@ -19,6 +19,11 @@ from tests.e2e.conftest import Server, demo_photos, keep_screen, names, search, 
 
 WORK_MS = 180_000
 CAT = "demo-02.jpg"
+LIE_TOGETHER = """stage => {
+  const [photo, drawing] = ["img", "svg"].map((n) => stage.querySelector(n).getBoundingClientRect());
+  const apart = (side) => Math.abs(photo[side] - drawing[side]);
+  return ["x", "y", "width", "height"].every((side) => photo.width && apart(side) < 1.5);
+}"""
 THREE = [path for path in demo_photos() if path.name in (CAT, "demo-03.jpg", "demo-05.jpg")]
 
 
@@ -167,12 +172,8 @@ def test_an_object_leads_to_its_photo_to_others_like_it_and_to_its_outline(
     page.keyboard.press("Enter")
     page.locator(".stage svg.chosen .outline.chosen").wait_for(state="attached")
     assert page.locator(".stage .outline").count() == 4
-    image, drawing = (
-        page.locator(f".stage {what}").first.bounding_box() for what in ("img", "svg")
-    )
-    assert image is not None
-    assert drawing is not None
-    assert all(abs(image[side] - drawing[side]) < 1.5 for side in ("x", "y", "width", "height"))
+    # The photo grows when its larger version has come, and the outlines with it.
+    page.wait_for_function(LIE_TOGETHER, arg=page.locator(".stage").element_handle())
     expect(page.get_by_text("4 objects in this photo")).to_be_visible()
     keep_screen(page, "objects-photo")
     page.keyboard.press("o")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from importlib import resources
 from typing import Any
@@ -17,23 +19,39 @@ LASTING = ("uploaded",)
 """However late it comes: what has been uploaded is to be added."""
 
 _EVENTS = "component_events"
+_TURNS = "component_turns"
 
 
 @cache
 def mounted(
     name: str, *before: str, html: str = '<div class="fk-root"></div>'
 ) -> Callable[..., Any]:
-    """Register the component in `name`.js and `name`.css, once.
+    """Register the component in `name`.js and `name`.css, once; call it with key, data, callbacks.
 
     `before` are scripts that its own uses: they stand before it.
     """
     folder = resources.files(__name__)
-    return st.components.v2.component(
+    scripts = [(folder / f"{part}.js").read_text("utf-8") for part in ("base", *before, name)]
+    registered: Callable[..., Any] = st.components.v2.component(
         f"framekeep_{name}",
         html=html,
         css=(folder / f"{name}.css").read_text("utf-8"),
-        js="\n".join((folder / f"{part}.js").read_text("utf-8") for part in (*before, name)),
+        js="\n".join(scripts),
     )
+
+    def show(*, key: str, data: Mapping[str, Any], **callbacks: Callable[[], None]) -> Any:
+        return registered(key=key, data={**data, "turn": _turn(key, data)}, **callbacks)
+
+    return show
+
+
+def _turn(key: str, data: Mapping[str, Any]) -> int:
+    """A number that grows where what a component shows has changed since it was last shown."""
+    turns: dict[str, tuple[int, str]] = st.session_state.setdefault(_TURNS, {})
+    shown = hashlib.sha256(json.dumps(data).encode()).hexdigest()
+    if turns.get(key, (0, ""))[1] != shown:
+        turns[key] = (1 + max((turn for turn, _ in turns.values()), default=0), shown)
+    return turns[key][0]
 
 
 def ignore() -> None:

@@ -2,7 +2,6 @@
 // {media, name, size, film, previous, next, place, object, generation, segmenter, base}; back go `go` {id},
 // `unlabelled` {id} and `close` as triggers. Edits go to our own routes at once.
 
-const instances = new WeakMap();
 const SETTINGS = "fk-annotate";
 const KEYS = [
   ["v p x b e g", "select, points, box, brush, eraser, polygon"],
@@ -504,16 +503,4 @@ class Annotator extends Corners {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component;
-  let annotator = instances.get(parentElement);
-  if (!annotator) {
-    annotator = new Annotator(parentElement);
-    instances.set(parentElement, annotator);
-  }
-  annotator.update(component);
-  return () => {
-    annotator.destroy();
-    instances.delete(parentElement);
-  };
-}
+export default (component) => show(component, Annotator);

@@ -7,13 +7,6 @@ const PREVIEW_PX = 2048;
 const MOST_ZOOM = 32;
 const MOST_PIXELS = 60_000_000;
 
-function el(tag, attributes = {}, text = "") {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  if (text) node.textContent = text;
-  return node;
-}
-
 class Stage {
   constructor(source) {
     this.source = source;  // what is to be drawn: see draw()

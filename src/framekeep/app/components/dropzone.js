@@ -2,15 +2,7 @@
 // Python sends {mode: "many" | "one", batch, label, hint, base, paste}; back go `uploaded`
 // {batch, files, failed} and, for one picture, `picture` {image} as triggers.
 
-const instances = new WeakMap();
 const AT_ONCE = 3;
-
-function el(tag, attributes = {}, text = "") {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  if (text) node.textContent = text;
-  return node;
-}
 
 const megabytes = (bytes) => (bytes / 1e6).toLocaleString(undefined, { maximumFractionDigits: 1 });
 
@@ -211,16 +203,4 @@ class Dropzone {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component;
-  let zone = instances.get(parentElement);
-  if (!zone) {
-    zone = new Dropzone(parentElement);
-    instances.set(parentElement, zone);
-  }
-  zone.update(component);
-  return () => {
-    zone.destroy();
-    instances.delete(parentElement);
-  };
-}
+export default (component) => show(component, Dropzone);

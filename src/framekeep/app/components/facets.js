@@ -3,13 +3,6 @@
 
 const opened = new WeakMap();
 
-function el(tag, attributes = {}, text = "") {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  if (text) node.textContent = text;
-  return node;
-}
-
 function values(group, trigger) {
   const box = el("div", { class: "values", role: "group", "aria-label": group.title });
   for (const value of group.values) {
@@ -26,6 +19,7 @@ function values(group, trigger) {
 }
 
 export default function (component) {
+  if (overtaken(component)) return;
   const { data, parentElement, setTriggerValue } = component;
   const root = parentElement.querySelector(".fk-root");
   const open = opened.get(root) || new Set(["year"]);

@@ -3,7 +3,6 @@
 // near, review, classes, handled, undo, base}; back go `selection` {rev, ids} and `edits`
 // [{number, what, ids, value}] as state, and `open`, `more`, `act` as triggers.
 
-const instances = new WeakMap();
 const shown = [];  // the galleries of the page: keys for the whole page are the first one's
 const PHOTO_ACTIONS = [
   ["like", "More like this"], ["duplicates", "Duplicates of this"], ["tag", "Tag…"],
@@ -507,16 +506,4 @@ class Gallery extends Tiles {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component;
-  let gallery = instances.get(parentElement);
-  if (!gallery) {
-    gallery = new Gallery(parentElement);
-    instances.set(parentElement, gallery);
-  }
-  gallery.update(component);
-  return () => {
-    gallery.destroy();
-    instances.delete(parentElement);
-  };
-}
+export default (component) => show(component, Gallery);

@@ -3,7 +3,6 @@
 // [[id, time, score, match]], objects, chosen, base}; back go `go` {id}, `close`, `annotate` {id}
 // and `like` {id} as triggers. `player_line.js` draws the line.
 
-const instances = new WeakMap();
 const STILL = ["gif", "webp"];  // a browser shows these as pictures: they play, but cannot be sought
 const TELL_MS = 250;
 const AGAIN_MS = 4000;
@@ -385,16 +384,4 @@ class Player {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component;
-  let player = instances.get(parentElement);
-  if (!player) {
-    player = new Player(parentElement);
-    instances.set(parentElement, player);
-  }
-  player.update(component);
-  return () => {
-    player.destroy();
-    instances.delete(parentElement);
-  };
-}
+export default (component) => show(component, Player);

@@ -2,8 +2,6 @@
 // dragging draws a lasso; back goes `lasso` {ids} as a trigger. Arrow keys move a cursor between
 // points, Enter sends the one it is on.
 
-const instances = new WeakMap();
-
 class Scatter {
   constructor(parent) {
     this.root = parent.querySelector(".fk-root");
@@ -177,16 +175,4 @@ class Scatter {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component;
-  let scatter = instances.get(parentElement);
-  if (!scatter) {
-    scatter = new Scatter(parentElement);
-    instances.set(parentElement, scatter);
-  }
-  scatter.update(component);
-  return () => {
-    scatter.destroy();
-    instances.delete(parentElement);
-  };
-}
+export default (component) => show(component, Scatter);

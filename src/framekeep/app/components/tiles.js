@@ -1,13 +1,6 @@
 // The gallery's tiles: a photo, or an object outlined in its photo or close up, and what is said of
 // it. The gallery's own script follows, with moving, selecting and acting.
 
-function el(tag, attributes = {}, text = "") {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  if (text) node.textContent = text;
-  return node;
-}
-
 const STRIP_FRAMES = 8;
 const STRIP_STEP_MS = 650;
 const strips = new Map();  // the frames of previews, by address

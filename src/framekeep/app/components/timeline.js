@@ -1,14 +1,8 @@
 // Months as bars, newest first. Python sends {months: [{at, year, title, count}], at}; back goes
 // `jump` {at} as a trigger.
 
-function el(tag, attributes = {}, text = "") {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  if (text) node.textContent = text;
-  return node;
-}
-
 export default function (component) {
+  if (overtaken(component)) return;
   const { data, parentElement, setTriggerValue } = component;
   const root = parentElement.querySelector(".fk-root");
   const most = Math.max(1, ...data.months.map((month) => month.count));

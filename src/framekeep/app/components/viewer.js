@@ -1,15 +1,6 @@
 // One photo, large, with the outlines of its objects. Python sends {id, name, previous, next, place,
 // path, size, objects, chosen, base}; back go `go` {id}, `close` and `annotate` as triggers.
 
-const instances = new WeakMap();
-
-function el(tag, attributes = {}, text = "") {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  if (text) node.textContent = text;
-  return node;
-}
-
 class Viewer {
   constructor(parent) {
     this.root = parent.querySelector(".fk-root");
@@ -149,16 +140,4 @@ class Viewer {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component;
-  let viewer = instances.get(parentElement);
-  if (!viewer) {
-    viewer = new Viewer(parentElement);
-    instances.set(parentElement, viewer);
-  }
-  viewer.update(component);
-  return () => {
-    viewer.destroy();
-    instances.delete(parentElement);
-  };
-}
+export default (component) => show(component, Viewer);

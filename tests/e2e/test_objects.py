@@ -20,9 +20,10 @@ from tests.e2e.conftest import Server, demo_photos, keep_screen, names, search, 
 WORK_MS = 180_000
 CAT = "demo-02.jpg"
 LIE_TOGETHER = """stage => {
-  const [photo, drawing] = ["img", "svg"].map((n) => stage.querySelector(n).getBoundingClientRect());
-  const apart = (side) => Math.abs(photo[side] - drawing[side]);
-  return ["x", "y", "width", "height"].every((side) => photo.width && apart(side) < 1.5);
+  const box = (name) => stage.querySelector(name).getBoundingClientRect();
+  const [photo, drawing] = [box("img"), box("svg")];
+  const together = (side) => Math.abs(photo[side] - drawing[side]) < 1.5;
+  return photo.width > 0 && ["x", "y", "width", "height"].every(together);
 }"""
 THREE = [path for path in demo_photos() if path.name in (CAT, "demo-03.jpg", "demo-05.jpg")]
 

@@ -16,6 +16,7 @@ from typing import Any
 from framekeep.app import state
 from framekeep.app.http.routes import routes
 from framekeep.app.http.security import middleware
+from framekeep.app.reruns import keep_last_messages
 from framekeep.errors import FramekeepError, InputError
 
 SCRIPT = Path(__file__).with_name("main.py")
@@ -63,6 +64,7 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     import anyio.to_thread
     from streamlit import config
 
+    keep_last_messages()
     address = config.get_option("server.address")
     token = os.environ.get(TOKEN_ENV) or None
     hosts = tuple(filter(None, os.environ.get(HOSTS_ENV, "").split(",")))

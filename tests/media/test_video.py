@@ -19,6 +19,7 @@ from PIL import Image
 
 from framekeep.errors import InputError, MediaError, UnsupportedMediaError
 from framekeep.media.film_colour import _to_sdr
+from framekeep.media.film_reader import AvFilm, open_film
 from framekeep.media.video import FilmInfo, FilmLimits, frame_at, frames_at
 from tests.helpers.films import MadeFilm, made_frames, make_film, probe, scene
 
@@ -124,6 +125,47 @@ def every_picture(film: MadeFilm) -> list[np.ndarray]:
         times_s = [i / 25 for i in range(100)]
         _PICTURES[film.path] = [rgb for _, rgb in frames_at(film.path, times_s, LIMITS)]
     return _PICTURES[film.path]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.mp4", "libx264", {}),
+        ("b.mp4", "libx264", {"x264-params": "open-gop=1:bframes=3"}),
+        ("a.webm", "libvpx", {"b": "2000000"}),
+        ("a.avi", "mpeg4", {"b": "4000000"}),
+    ],
+)
+def test_key_pictures_are_the_same_together_and_alone(
+    tmp_path: Path, name: str, codec: str, options: dict[str, str]
+) -> None:
+    pictures = [scene(i) for i in range(3)]
+    made = make_film(tmp_path / name, pictures, 1.0, SIZE, 25, codec, gop=10, options=options)
+    with open_film(made.path, LIMITS) as opened:
+        assert isinstance(opened, AvFilm)
+        keys = [packet for packet in opened.packets() if packet.is_keyframe]
+        assert len(keys) >= 6
+        alone = [opened.key_picture(packet) for packet in keys]
+        together = opened.key_pictures(keys)
+        assert opened.key_pictures([]) == []
+        for one, other in zip(alone, together, strict=True):
+            assert one is not None
+            assert other is not None
+            assert one.time_s == other.time_s
+            assert np.array_equal(one.rgb(), other.rgb())
+
+
+def test_a_damaged_key_picture_costs_no_other(film: MadeFilm) -> None:
+    with open_film(film.path, LIMITS) as opened:
+        assert isinstance(opened, AvFilm)
+        keys = [packet for packet in opened.packets() if packet.is_keyframe][:4]
+        broken = av.Packet(b"\0" * 64)
+        broken.pts, broken.dts, broken.time_base = keys[1].pts, keys[1].dts, keys[1].time_base
+        keys[1] = broken
+        found = opened.key_pictures(keys)
+    assert [picture and picture.time_s for picture in found] == [
+        None if packet is broken else opened.time_of(packet) for packet in keys
+    ]
 
 
 def test_times_have_to_ascend(film: MadeFilm) -> None:

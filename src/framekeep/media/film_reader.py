@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -302,6 +302,19 @@ class AvFilm:
         self.stream.codec_context.flush_buffers()
         yield from self._decoded(iter(packets))
         self.stream.codec_context.flush_buffers()
+
+    def key_pictures(self, packets: Sequence[av.Packet[Any]]) -> list[Picture | None]:
+        """The pictures of packets that need no other; None where one is damaged.
+
+        Several are decoded side by side, which one alone cannot be.
+        """
+        together = {f.pts: f for f in self.decode_alone(packets)} if len(packets) > 1 else {}
+        return [
+            self.picture(together[packet.pts])
+            if packet.pts is not None and packet.pts in together
+            else self.key_picture(packet)
+            for packet in packets
+        ]
 
     def key_picture(self, packet: av.Packet[Any]) -> Picture | None:
         """The picture of a packet that needs no other; None where it is damaged."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -89,11 +89,12 @@ class _Watch:
 
     def seen(self, from_s: float) -> Iterator[Seen[Any]]:
         start_s = self._begin(from_s)
-        segments = self._with_keys(0.0)
-        first = list(self._first(segments))
+        segments = _segments(self._film, 0.0)
+        first = list(_first(segments))
+        self._give_keys(first)
         self._usual_packets = self._usual_segment(first)
         if start_s > 0:
-            first, segments = [], self._with_keys(start_s)
+            first, segments = [], _segments(self._film, start_s)
         whole = False
         bad = total = 0
         # Each segment is judged with those around it: one before, two after.
@@ -102,6 +103,7 @@ class _Watch:
         for segment in itertools.chain(_passed(first), segments, (None, None)):
             around.append(segment)
             if segment is not None:
+                self._give_keys([segment])
                 total += 1
                 bad += segment.key is None
                 end_s = max(end_s, max(segment.times_s) + self._film.step_s)
@@ -125,14 +127,13 @@ class _Watch:
             from_s = min(at_s, from_s) - 2 * _CELL_S
         return max(from_s, 0.0)
 
-    def _with_keys(self, from_s: float) -> Iterator[_Segment]:
-        for segment in _segments(self._film, from_s):
-            packet = segment.packets[0]
-            if packet.is_keyframe:
-                segment.key = self._film.key_picture(packet)
-                if segment.key is not None:
-                    segment.key_likeness = likeness(segment.key.frame)
-            yield segment
+    def _give_keys(self, segments: Sequence[_Segment]) -> None:
+        """Decode the key pictures of those segments that lack theirs, together."""
+        lacking = [s for s in segments if s.key is None and s.packets[0].is_keyframe]
+        pictures = self._film.key_pictures([segment.packets[0] for segment in lacking])
+        for segment, picture in zip(lacking, pictures, strict=True):
+            segment.key = picture
+            segment.key_likeness = likeness(picture.frame) if picture else None
 
     def _look(
         self, around: deque[_Segment | None], joined: bool
@@ -166,16 +167,6 @@ class _Watch:
             yield Seen(picture.time_s, likeness(frame), own, after_gap=gap)
             last_s = picture.time_s
         return whole
-
-    def _first(self, segments: Iterator[_Segment]) -> Iterator[_Segment]:
-        """So many of a film's segments as it is gauged by."""
-        packets = held = 0
-        for segment in itertools.islice(segments, _GAUGE_SEGMENTS + 1):
-            yield segment
-            packets += len(segment.packets)
-            held += sum(packet.size for packet in segment.packets)
-            if packets > _GAUGE_PACKETS or held > _MOST_BYTES:
-                return
 
     def _usual_segment(self, first: list[_Segment]) -> int:
         """The most packets between two key pictures near the film's start, if it is met twice:
@@ -256,6 +247,17 @@ def _busy(
         # The last are small, as no other will refer to them.
         shrunk[-_SETTLING:] = False
     return np.asarray(grown | shrunk)
+
+
+def _first(segments: Iterator[_Segment]) -> Iterator[_Segment]:
+    """So many of a film's segments as it is gauged by."""
+    packets = held = 0
+    for segment in itertools.islice(segments, _GAUGE_SEGMENTS + 1):
+        yield segment
+        packets += len(segment.packets)
+        held += sum(packet.size for packet in segment.packets)
+        if packets > _GAUGE_PACKETS or held > _MOST_BYTES:
+            return
 
 
 def _passed(segments: list[_Segment]) -> Iterator[_Segment]:

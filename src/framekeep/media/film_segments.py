@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,7 +35,8 @@ _FEW = 20
 _SETTLING = 6
 _KEYS_DIFFER, _NEAR_KEYS_DIFFER = 0.2, 0.11
 _NEAR_KEYS_S, _SHORT_S = 1.05, 0.7
-_GAUGE_PACKETS, _GAUGE_SEGMENTS = 3000, 12
+_GAUGE_SEGMENTS = 12
+_GROUP_PACKETS, _TOGETHER = 3000, 4
 _ANOTHER = 0.3
 _POOR_S = 1.5
 
@@ -90,8 +91,7 @@ class _Watch:
     def seen(self, from_s: float) -> Iterator[Seen[Any]]:
         start_s = self._begin(from_s)
         segments = _segments(self._film, 0.0)
-        first = list(_first(segments))
-        self._give_keys(first)
+        first = self._group(segments, _GAUGE_SEGMENTS + 1)
         self._usual_packets = self._usual_segment(first)
         if start_s > 0:
             first, segments = [], _segments(self._film, start_s)
@@ -100,10 +100,11 @@ class _Watch:
         # Each segment is judged with those around it: one before, two after.
         around: deque[_Segment | None] = deque([None], maxlen=4)
         end_s = 0.0
-        for segment in itertools.chain(_passed(first), segments, (None, None)):
+        groups = iter(lambda: self._group(segments, _TOGETHER), [])
+        rest = itertools.chain.from_iterable(map(_passed, groups))
+        for segment in itertools.chain(_passed(first), rest, (None, None)):
             around.append(segment)
             if segment is not None:
-                self._give_keys([segment])
                 total += 1
                 bad += segment.key is None
                 end_s = max(end_s, max(segment.times_s) + self._film.step_s)
@@ -127,13 +128,22 @@ class _Watch:
             from_s = min(at_s, from_s) - 2 * _CELL_S
         return max(from_s, 0.0)
 
-    def _give_keys(self, segments: Sequence[_Segment]) -> None:
-        """Decode the key pictures of those segments that lack theirs, together."""
-        lacking = [s for s in segments if s.key is None and s.packets[0].is_keyframe]
-        pictures = self._film.key_pictures([segment.packets[0] for segment in lacking])
-        for segment, picture in zip(lacking, pictures, strict=True):
+    def _group(self, segments: Iterator[_Segment], most: int) -> list[_Segment]:
+        """The next of a film's segments, at most so many; their key pictures decoded together."""
+        group: list[_Segment] = []
+        packets = held = 0
+        for segment in itertools.islice(segments, most):
+            group.append(segment)
+            packets += len(segment.packets)
+            held += sum(packet.size for packet in segment.packets)
+            if packets > _GROUP_PACKETS or held > _MOST_BYTES:
+                break
+        whole = [segment for segment in group if segment.packets[0].is_keyframe]
+        pictures = self._film.key_pictures([segment.packets[0] for segment in whole])
+        for segment, picture in zip(whole, pictures, strict=True):
             segment.key = picture
             segment.key_likeness = likeness(picture.frame) if picture else None
+        return group
 
     def _look(
         self, around: deque[_Segment | None], joined: bool
@@ -247,17 +257,6 @@ def _busy(
         # The last are small, as no other will refer to them.
         shrunk[-_SETTLING:] = False
     return np.asarray(grown | shrunk)
-
-
-def _first(segments: Iterator[_Segment]) -> Iterator[_Segment]:
-    """So many of a film's segments as it is gauged by."""
-    packets = held = 0
-    for segment in itertools.islice(segments, _GAUGE_SEGMENTS + 1):
-        yield segment
-        packets += len(segment.packets)
-        held += sum(packet.size for packet in segment.packets)
-        if packets > _GAUGE_PACKETS or held > _MOST_BYTES:
-            return
 
 
 def _passed(segments: list[_Segment]) -> Iterator[_Segment]:

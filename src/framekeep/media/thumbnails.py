@@ -59,7 +59,7 @@ class ThumbnailCache:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{uuid.uuid4().hex[:8]}.part")
         try:
-            image.save(part, "WEBP", quality=_QUALITY[size], method=2)
+            image.save(part, "WEBP", quality=_QUALITY[size], method=1)
             written = part.stat().st_size
             part.replace(path)
         finally:

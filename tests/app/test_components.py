@@ -9,6 +9,7 @@ import pytest
 
 from framekeep.app import components
 from framekeep.app.components.gallery import _event
+from framekeep.app.views import common
 
 
 @pytest.fixture
@@ -86,3 +87,25 @@ def test_what_a_component_shows_is_numbered_where_it_changes(session: dict[str, 
     assert second > first
     assert components._turn("library", {"items": ["b"]}) > second
     assert components._turn("found", {"items": ["a"]}) > second
+
+
+class AskedError(Exception):
+    """What Streamlit raises where the user has asked for something meanwhile."""
+
+
+def test_running_the_page_anew_gives_way_to_what_the_user_has_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class State:
+        def get(self, name: str) -> None:
+            raise AskedError(name)
+
+    ran: list[str] = []
+    page = SimpleNamespace(session_state=State(), rerun=lambda: ran.append("anew"))
+    monkeypatch.setattr(common, "st", page)
+    with pytest.raises(AskedError):
+        common.run_anew()
+    assert ran == []
+    page.session_state = {}
+    common.run_anew()
+    assert ran == ["anew"]

@@ -10,6 +10,7 @@ from playwright.sync_api import Page
 
 from framekeep.app import components
 
+PLAYER_SCRIPTS = ("base", "outlines", "player_line", "player")
 PAGE = """
 <div id=here></div>
 <script>
@@ -56,3 +57,39 @@ def test_a_component_ends_with_its_place_and_begins_nowhere_else(place: Page) ->
 
 def test_the_same_data_again_is_shown_again(place: Page) -> None:
     assert said(place, "load('a', 1); load('b', 1)") == ["new", "a", "b"]
+
+
+PLAYER = """
+<div id=here><div class=fk-root></div></div>
+<script>
+const film = (moment, at, name) => ({
+  id: moment, film: "f", moment, at, name, path: "", previous: null, next: null, place: "",
+  size: [160, 90], duration: 20, format: "gif", scored: [], objects: [], chosen: null, base: "",
+});
+const here = document.getElementById("here");
+const player = new Player(here);
+const update = (moment, at, name) =>
+  player.update({ data: film(moment, at, name), setTriggerValue: (...sent) => asked.push(sent) });
+const asked = [];
+</script>
+"""
+
+
+def test_a_page_that_knows_nothing_of_a_step_does_not_take_the_player_back(page: Page) -> None:
+    folder = resources.files(components)
+    parts = [(folder / f"{part}.js").read_text("utf-8") for part in PLAYER_SCRIPTS]
+    script = "\n".join(parts).replace("export default", "const mounted =")
+    # Of a film that cannot be sought the player shows pictures: nothing has to be played here.
+    page.route("**/*", lambda route: route.fulfill(status=404))
+    page.set_content(f"<script>{script}</script>{PLAYER}")
+    stepped = page.evaluate(
+        """() => {
+          update("a", 1, "first");
+          player.moment = "b"; player.time = 7;   // the user has stepped on
+          update("a", 1, "of the same moment");   // a page that was made before the step
+          const kept = [player.moment, player.time];
+          update("c", 12, "elsewhere");
+          return [kept, [player.moment, player.time]];
+        }"""
+    )
+    assert stepped == [["b", 7], ["c", 12]]

@@ -64,6 +64,7 @@ def test_the_checkouts_settings_are_the_packages() -> None:
     assert flat["server.enableStaticServing"] is False
     # With it a second run of a session begins beside the first, and quick edits are made twice.
     assert flat["runner.fastReruns"] is False
+    assert flat["runner.postScriptGC"] is False
     assert flat["server.enableXsrfProtection"] is True
 
 

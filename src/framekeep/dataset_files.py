@@ -21,7 +21,7 @@ from framekeep.export.manifest import write_json
 from framekeep.export.options import TABLES, ExportOptions
 from framekeep.export.records import Dataset, ExportImage
 from framekeep.export.table import TableFormat, write_tables
-from framekeep.geometry import decode_part, redrawn_iou
+from framekeep.geometry import LEAST_IOU, decode_part, redrawn_iou
 from framekeep.media.limits import Limits
 from framekeep.media.scan import content_id
 from framekeep.media.upright import Form, check_size, read_upright, write_picture
@@ -304,8 +304,6 @@ def _write_yolo(folder: Path, dataset: Dataset) -> list[str]:
 
 def _poor(image: ExportImage, text: str) -> int:
     """How many objects of a label file keep too little of their mask when drawn again."""
-    from framekeep.export.yolo import LEAST_IOU
-
     poor = 0
     for thing, line in zip(image.objects, text.splitlines(), strict=True):
         shares = np.array(line.split()[1:], np.float64).reshape(-1, 2)
@@ -316,8 +314,6 @@ def _poor(image: ExportImage, text: str) -> int:
 
 def of_poor(count: int) -> list[str]:
     """What a person should know of such objects."""
-    from framekeep.export.yolo import LEAST_IOU
-
     if not count:
         return []
     return [

@@ -33,9 +33,10 @@ from framekeep.runs import (
     pixel_bounds,
     runs_to_mask,
 )
-from framekeep.slits import redrawn_iou, slit_ring
+from framekeep.slits import LEAST_IOU, redrawn_iou, slit_ring
 
 __all__ = [
+    "LEAST_IOU",
     "Boxes",
     "Polygon",
     "Ring",

@@ -81,6 +81,33 @@ def test_what_far_parts_cost_is_told():
     assert by_opencv == pytest.approx(2 / 189)
 
 
+def with_a_part_far_away(side_px):
+    mask = np.zeros((60, 160), np.bool_)
+    mask[10:50, 5:45] = True
+    mask[30 : 30 + side_px, 110 : 110 + side_px] = True
+    return mask
+
+
+def test_a_far_crumb_is_left_out_where_its_slit_costs_more():
+    mask = with_a_part_far_away(2)
+    assert redrawn_iou(mask, slit_ring(mask, 0))[1] < 0.97
+    assert redrawn_iou(mask, slit_ring(mask)) == pytest.approx((1600 / 1604, 1600 / 1604))
+
+
+def test_a_far_part_that_counts_stays():
+    mask = with_a_part_far_away(10)
+    by_centres, by_opencv = redrawn_iou(mask, slit_ring(mask))
+    assert by_centres == 1
+    assert by_opencv < 0.98
+
+
+def test_crumbs_stay_where_slits_cost_little():
+    mask = with_a_part_far_away(2)
+    mask[:, 60:] = False
+    mask[30:32, 47:49] = True
+    assert redrawn_iou(mask, slit_ring(mask))[0] == 1
+
+
 def test_large_objects_have_few_points():
     mask = big_mask()
     start = time.process_time()

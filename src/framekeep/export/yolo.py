@@ -9,11 +9,17 @@ import numpy as np
 
 from framekeep.errors import InputError
 from framekeep.export.records import Dataset, ExportImage
-from framekeep.geometry import Ring, decode_part, mask_bbox, redrawn_iou, slit_ring
+from framekeep.geometry import (
+    LEAST_IOU,
+    Ring,
+    decode_part,
+    mask_bbox,
+    redrawn_iou,
+    slit_ring,
+)
 from framekeep.object_types import Mask
 
 YoloTask = Literal["segment", "detect"]
-LEAST_IOU = 0.98
 
 
 def yolo_labels(image: ExportImage, classes: Sequence[str], task: YoloTask = "segment") -> str:

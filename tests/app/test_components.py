@@ -17,7 +17,8 @@ def session(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A session's state, and the time as the components see it."""
     state: dict[str, Any] = {"now": 100.0}
     monkeypatch.setattr(components, "st", SimpleNamespace(session_state=state))
-    monkeypatch.setattr(components, "time", SimpleNamespace(monotonic=lambda: state["now"]))
+    clock = SimpleNamespace(monotonic=lambda: state["now"], time=lambda: state["now"])
+    monkeypatch.setattr(components, "time", clock)
     return state
 
 
@@ -86,7 +87,29 @@ def test_what_a_component_shows_is_numbered_where_it_changes(session: dict[str, 
     second = components._turn("found", {"items": ["b"]})
     assert second > first
     assert components._turn("library", {"items": ["b"]}) > second
-    assert components._turn("found", {"items": ["a"]}) > second
+    last = components._turn("found", {"items": ["a"]})
+    assert last > second
+    session.clear()  # the page outlives its session: the server was started anew
+    session["now"] = 101.0
+    assert components._turn("found", {"items": ["c"]}) > last
+
+
+def test_a_component_is_given_its_number(
+    session: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[dict[str, Any]] = []
+
+    def register(name: str, **parts: str) -> Any:
+        assert parts["js"].startswith("// What all components share")
+        return lambda **asked: given.append(asked["data"])
+
+    v2 = SimpleNamespace(component=register)
+    monkeypatch.setattr(components.st, "components", SimpleNamespace(v2=v2), raising=False)
+    show = components.mounted.__wrapped__("facets")
+    for groups in ([1], [1], [2]):
+        show(key="facets", data={"groups": groups})
+    first, same, other = (data["turn"] for data in given)
+    assert first == same < other
 
 
 class AskedError(Exception):

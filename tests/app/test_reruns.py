@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.scriptrunner import RerunData, ScriptRunner
 
+from framekeep.app import asgi, state
 from framekeep.app.reruns import after_former, keep_last_messages
 
 
@@ -56,7 +58,9 @@ def in_loop(steps: Callable[[], Session]) -> Session:
             await asyncio.sleep(0)
         return session
 
-    return asyncio.run(run())
+    # In a thread of its own: the browser tests keep a loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, run()).result()
 
 
 def ended_with_a_message() -> Session:
@@ -122,3 +126,17 @@ def test_streamlit_has_what_this_relies_on(monkeypatch: pytest.MonkeyPatch) -> N
     assert {"_event_loop", "_state", "_scriptrunner"} <= set(AppSession.__init__.__code__.co_names)
     assert list(inspect.signature(ScriptRunner.request_rerun).parameters) == ["self", "rerun_data"]
     assert RerunData().fragment_id is None
+
+
+def test_the_app_waits_from_its_start_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AppSession, "_create_scriptrunner", create)
+    monkeypatch.setattr(asgi, "check_address", lambda address, guarded: None)
+    monkeypatch.setattr(state, "started", lambda: True)
+    monkeypatch.setattr(state, "stop", lambda: None)
+
+    async def start() -> None:
+        async with asgi.lifespan(None):
+            assert hasattr(AppSession._create_scriptrunner, "waits")
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, start()).result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -17,7 +18,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 import framekeep
 from framekeep.testing import GridSegmenter
@@ -257,9 +265,12 @@ def pytest_runtest_makereport(
     browser: Browser | None = getattr(item, "funcargs", {}).get("browser")
     if report.when == "call" and report.failed and browser is not None:
         pages = [page for context in browser.contexts for page in context.pages]
+        name = re.sub(r"\W+", "-", item.name)
         for number, page in enumerate(pages):
-            report.sections.append((page.url, page.locator("body").inner_text()))
-            keep_screen(page, f"failed-{item.name}-{number}")
+            # A page that crashed has nothing to tell, and must not end the other tests.
+            with contextlib.suppress(Error, OSError):
+                report.sections.append((page.url, page.locator("body").inner_text(timeout=5000)))
+                keep_screen(page, f"failed-{name}-{number}")
     return report
 
 

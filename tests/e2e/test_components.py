@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from importlib import resources
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
 from framekeep.app import components
+from framekeep.app.components import annotator
 
+COMPONENTS: dict[str, tuple[str, ...]] = {
+    "annotator": annotator.SCRIPTS,
+    "dropzone": (),
+    "facets": (),
+    "gallery": ("outlines", "tiles"),
+    "player": ("outlines", "player_line"),
+    "scatter": (),
+    "ticket": (),
+    "timeline": (),
+    "viewer": ("outlines",),
+}
 PLAYER_SCRIPTS = ("base", "outlines", "player_line", "player")
 PAGE = """
 <div id=here></div>
@@ -22,7 +35,8 @@ class Kind {
 const said = [];
 const ends = {};
 const here = document.getElementById("here");
-const load = (text, turn) => ends[text] = show({ parentElement: here, data: { text, turn } }, Kind);
+const load = (text, turn) =>
+  ends[text] = mount({ parentElement: here, data: { text, turn } }, Kind);
 </script>
 """
 
@@ -59,9 +73,34 @@ def test_the_same_data_again_is_shown_again(place: Page) -> None:
     assert said(place, "load('a', 1); load('b', 1)") == ["new", "a", "b"]
 
 
+def test_the_scripts_of_every_component_can_be_loaded(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripts: dict[str, str] = {}
+
+    def register(name: str, **parts: str) -> None:
+        scripts[name] = parts["js"]
+
+    v2 = SimpleNamespace(component=register)
+    monkeypatch.setattr(components.st, "components", SimpleNamespace(v2=v2))
+    for name, before in COMPONENTS.items():
+        components.mounted.__wrapped__(name, *before)
+    assert len(scripts) == len(COMPONENTS)
+    for name, script in scripts.items():
+        kind = page.evaluate(
+            """async (script) => {
+              const place = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+              return typeof (await import(place)).default;
+            }""",
+            script,
+        )
+        assert kind == "function", name
+
+
 PLAYER = """
 <div id=here><div class=fk-root></div></div>
-<script>
+<script type=module>
+SCRIPT
 const film = (moment, at, name) => ({
   id: moment, film: "f", moment, at, name, path: "", previous: null, next: null, place: "",
   size: [160, 90], duration: 20, format: "gif", scored: [], objects: [], chosen: null, base: "",
@@ -71,6 +110,7 @@ const player = new Player(here);
 const update = (moment, at, name) =>
   player.update({ data: film(moment, at, name), setTriggerValue: (...sent) => asked.push(sent) });
 const asked = [];
+Object.assign(window, { player, update });
 </script>
 """
 
@@ -78,10 +118,10 @@ const asked = [];
 def test_a_page_that_knows_nothing_of_a_step_does_not_take_the_player_back(page: Page) -> None:
     folder = resources.files(components)
     parts = [(folder / f"{part}.js").read_text("utf-8") for part in PLAYER_SCRIPTS]
-    script = "\n".join(parts).replace("export default", "const mounted =")
+    script = "\n".join(parts).replace("export default", "const made =")
     # Of a film that cannot be sought the player shows pictures: nothing has to be played here.
     page.route("**/*", lambda route: route.fulfill(status=404))
-    page.set_content(f"<script>{script}</script>{PLAYER}")
+    page.set_content(PLAYER.replace("SCRIPT", script))
     stepped = page.evaluate(
         """() => {
           update("a", 1, "first");

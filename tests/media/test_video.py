@@ -137,7 +137,11 @@ def every_picture(film: MadeFilm) -> list[np.ndarray]:
     ],
 )
 def test_key_pictures_are_the_same_together_and_alone(
-    tmp_path: Path, name: str, codec: str, options: dict[str, str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    codec: str,
+    options: dict[str, str],
 ) -> None:
     pictures = [scene(i) for i in range(3)]
     made = make_film(tmp_path / name, pictures, 1.0, SIZE, 25, codec, gop=10, options=options)
@@ -146,13 +150,26 @@ def test_key_pictures_are_the_same_together_and_alone(
         keys = [packet for packet in opened.packets() if packet.is_keyframe]
         assert len(keys) >= 6
         alone = [opened.key_picture(packet) for packet in keys]
-        together = opened.key_pictures(keys)
+        with monkeypatch.context() as patched:
+            patched.setattr(opened, "key_picture", lambda packet: pytest.fail("decoded alone"))
+            together = opened.key_pictures(keys)
         assert opened.key_pictures([]) == []
         for one, other in zip(alone, together, strict=True):
             assert one is not None
             assert other is not None
             assert one.time_s == other.time_s
             assert np.array_equal(one.rgb(), other.rgb())
+
+
+def test_what_only_says_that_it_is_a_key_picture_is_none_together_either(tmp_path: Path) -> None:
+    options = {"intra-refresh": "1", "x264-params": "keyint=10"}
+    made = make_film(tmp_path / "a.mp4", [scene(1), scene(2)], 1.0, SIZE, gop=10, options=options)
+    with open_film(made.path, LIMITS) as opened:
+        assert isinstance(opened, AvFilm)
+        keys = [packet for packet in opened.packets() if packet.is_keyframe]
+        alone = [opened.key_picture(packet) for packet in keys]
+        assert None in alone
+        assert [p is None for p in opened.key_pictures(keys)] == [p is None for p in alone]
 
 
 def test_a_damaged_key_picture_costs_no_other(film: MadeFilm) -> None:

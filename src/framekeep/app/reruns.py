@@ -41,7 +41,10 @@ def after_former(create: Create) -> Create:
         if session._state is AppSessionState.SHUTDOWN_REQUESTED:
             return
         if running in (None, former):
-            create(session, data)
+            try:
+                create(session, data)
+            except Exception as exc:  # noqa: BLE001 - as where Streamlit begins it itself
+                session.handle_backmsg_exception(exc)
         elif not running.request_rerun(data):
             create_after(session, data)
 

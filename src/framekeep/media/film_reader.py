@@ -308,7 +308,10 @@ class AvFilm:
 
         Several are decoded side by side, which one alone cannot be.
         """
-        together = {f.pts: f for f in self.decode_alone(packets)} if len(packets) > 1 else {}
+        together: dict[int | None, av.VideoFrame] = {}
+        if len({packet.pts for packet in packets}) == len(packets) > 1:
+            # What is said to be a key picture and is none would be made from the one before.
+            together = {f.pts: f for f in self.decode_alone(packets) if f.key_frame}
         return [
             self.picture(together[packet.pts])
             if packet.pts is not None and packet.pts in together

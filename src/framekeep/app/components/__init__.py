@@ -46,11 +46,15 @@ def mounted(
 
 
 def _turn(key: str, data: Mapping[str, Any]) -> int:
-    """A number that grows where what a component shows has changed since it was last shown."""
+    """A number that grows where what a component shows has changed since it was last shown.
+
+    An open page outlives its session: the clock makes the numbers of the next one greater.
+    """
     turns: dict[str, tuple[int, str]] = st.session_state.setdefault(_TURNS, {})
     shown = hashlib.sha256(json.dumps(data).encode()).hexdigest()
     if turns.get(key, (0, ""))[1] != shown:
-        turns[key] = (1 + max((turn for turn, _ in turns.values()), default=0), shown)
+        last = max((turn for turn, _ in turns.values()), default=0)
+        turns[key] = (max(last + 1, int(1000 * time.time())), shown)
     return turns[key][0]
 
 

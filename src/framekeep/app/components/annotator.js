@@ -503,4 +503,4 @@ class Annotator extends Corners {
   }
 }
 
-export default (component) => show(component, Annotator);
+export default (component) => mount(component, Annotator);

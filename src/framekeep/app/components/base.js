@@ -18,7 +18,7 @@ function overtaken({ parentElement, data }) {
   return false;
 }
 
-function show(component, Kind) {
+function mount(component, Kind) {
   const { parentElement } = component;
   if (!overtaken(component)) {
     if (!instances.has(parentElement)) instances.set(parentElement, new Kind(parentElement));

@@ -203,4 +203,4 @@ class Dropzone {
   }
 }
 
-export default (component) => show(component, Dropzone);
+export default (component) => mount(component, Dropzone);

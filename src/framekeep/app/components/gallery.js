@@ -506,4 +506,4 @@ class Gallery extends Tiles {
   }
 }
 
-export default (component) => show(component, Gallery);
+export default (component) => mount(component, Gallery);

@@ -384,4 +384,4 @@ class Player {
   }
 }
 
-export default (component) => show(component, Player);
+export default (component) => mount(component, Player);

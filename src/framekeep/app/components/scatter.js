@@ -175,4 +175,4 @@ class Scatter {
   }
 }
 
-export default (component) => show(component, Scatter);
+export default (component) => mount(component, Scatter);

@@ -140,4 +140,4 @@ class Viewer {
   }
 }
 
-export default (component) => show(component, Viewer);
+export default (component) => mount(component, Viewer);

@@ -63,8 +63,8 @@ def slit_ring(mask: BoolMask, tolerance_px: float | None = None) -> Ring:
     inner = np.pad(mask[top:bottom, left:right], 1)
     ring, pinned = _joined(inner)
     if tolerance_px is None:
-        kept, ring, pinned = _without_crumbs(inner, ring, pinned)
-        ring = _best_simplified(inner, kept, ring, pinned)
+        ring, pinned, drawn_iou = _without_crumbs(inner, ring, pinned)
+        ring = _best_simplified(inner, ring, pinned, drawn_iou)
     elif tolerance_px > 0:
         ring = _simplified(ring, pinned, tolerance_px)
     return np.asarray(ring + np.array([left - 1, top - 1]))
@@ -72,12 +72,13 @@ def slit_ring(mask: BoolMask, tolerance_px: float | None = None) -> Ring:
 
 def _without_crumbs(
     inner: BoolMask, ring: Ring, pinned: NDArray[np.bool_]
-) -> tuple[BoolMask, Ring, NDArray[np.bool_]]:
-    """Mask and ring without parts so small that they are not worth their slits, where these cost
-    much. Where that does not help enough, every part stays.
+) -> tuple[Ring, NDArray[np.bool_], float]:
+    """The ring without parts so small that they are not worth their slits, where these cost much;
+    where that does not help enough, with every part. The last value is what OpenCV leaves of it.
     """
-    if redrawn_iou(inner, ring)[1] >= LEAST_IOU:
-        return inner, ring, pinned
+    drawn_iou = redrawn_iou(inner, ring)[1]
+    if drawn_iou >= LEAST_IOU:
+        return ring, pinned, drawn_iou
     import cv2
 
     _, parts, figures, _ = cv2.connectedComponentsWithStats(inner.view(np.uint8), connectivity=4)
@@ -87,26 +88,25 @@ def _without_crumbs(
     for most in CRUMBS:
         crumbs = order[share <= most] + 1
         if crumbs.size:
-            kept = inner & ~np.isin(parts, crumbs)
-            fewer, fewer_pinned = _joined(kept)
-            if redrawn_iou(inner, fewer)[1] >= LEAST_IOU:
-                return kept, fewer, fewer_pinned
-    return inner, ring, pinned
+            fewer, fewer_pinned = _joined(inner & ~np.isin(parts, crumbs))
+            fewer_iou = redrawn_iou(inner, fewer)[1]
+            if fewer_iou >= LEAST_IOU:
+                return fewer, fewer_pinned, fewer_iou
+    return ring, pinned, drawn_iou
 
 
 def _best_simplified(
-    inner: BoolMask, kept: BoolMask, exact: Ring, pinned: NDArray[np.bool_]
+    inner: BoolMask, exact: Ring, pinned: NDArray[np.bool_], exact_iou: float
 ) -> Ring:
-    """The ring of what is kept of a mask with as few points as do."""
     if len(exact) <= FEW_POINTS:
         return exact
-    least = min(GOOD_IOU, redrawn_iou(kept, exact)[1] - MORE_LOST)
-    least_of_all = LEAST_IOU if redrawn_iou(inner, exact)[1] >= LEAST_IOU else 0.0
+    least = min(GOOD_IOU, exact_iou - MORE_LOST)
+    if exact_iou >= LEAST_IOU:
+        least = max(least, LEAST_IOU)
     for tolerance_px in TOLERANCES_PX:
         simple = _simplified(exact, pinned, tolerance_px)
-        by_centres, by_opencv = redrawn_iou(kept, simple)
-        good = by_centres >= GOOD_IOU and by_opencv >= least
-        if good and min(redrawn_iou(inner, simple)) >= least_of_all:
+        by_centres, by_opencv = redrawn_iou(inner, simple)
+        if by_centres >= GOOD_IOU and by_opencv >= least:
             return simple
     return exact
 

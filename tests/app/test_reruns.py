@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from streamlit.runtime.app_session import AppSession, AppSessionState
@@ -14,6 +14,8 @@ from streamlit.runtime.scriptrunner import RerunData, ScriptRunner
 
 from framekeep.app import asgi, state
 from framekeep.app.reruns import after_former, keep_last_messages
+
+T = TypeVar("T")
 
 
 class Run:
@@ -51,6 +53,12 @@ def create(session: Session, data: str) -> None:
     session._scriptrunner = Run(ended=False)
 
 
+def in_a_loop_of_its_own(work: Coroutine[Any, Any, T]) -> T:
+    """The browser tests keep a loop running in this thread."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
 def in_loop(steps: Callable[[], Session]) -> Session:
     async def run() -> Session:
         session = steps()
@@ -58,9 +66,7 @@ def in_loop(steps: Callable[[], Session]) -> Session:
             await asyncio.sleep(0)
         return session
 
-    # In a thread of its own: the browser tests keep a loop running in this one.
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, run()).result()
+    return in_a_loop_of_its_own(run())
 
 
 def ended_with_a_message() -> Session:
@@ -138,5 +144,4 @@ def test_the_app_waits_from_its_start_on(monkeypatch: pytest.MonkeyPatch) -> Non
         async with asgi.lifespan(None):
             assert hasattr(AppSession._create_scriptrunner, "waits")
 
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, start()).result()
+    in_a_loop_of_its_own(start())

@@ -23,7 +23,7 @@ COMPONENTS: dict[str, tuple[str, ...]] = {
     "timeline": (),
     "viewer": ("outlines",),
 }
-PLAYER_SCRIPTS = ("base", "outlines", "player_line", "player")
+PLAYER_SCRIPTS = ("base", *COMPONENTS["player"], "player")
 PAGE = """
 <div id=here></div>
 <script>
@@ -86,6 +86,9 @@ def test_the_scripts_of_every_component_can_be_loaded(
     for name, before in COMPONENTS.items():
         components.mounted.__wrapped__(name, *before)
     assert len(scripts) == len(COMPONENTS)
+    files = {path.name for path in resources.files(components).iterdir()}
+    used = {"base", *COMPONENTS, *(part for parts in COMPONENTS.values() for part in parts)}
+    assert {f"{name}.js" for name in used} == {name for name in files if name.endswith(".js")}
     for name, script in scripts.items():
         kind = page.evaluate(
             """async (script) => {

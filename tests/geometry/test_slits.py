@@ -58,7 +58,7 @@ def test_simplifying_stays_within_bounds(mask):
     exact, simple = slit_ring(mask, 0), slit_ring(mask)
     assert 4 <= len(simple) <= len(exact)
     by_centres, by_opencv = redrawn_iou(mask, simple)
-    assert by_centres >= 0.98, "0.99 where no crumbs are left out"
+    assert by_centres >= 0.99
     assert by_opencv >= min(0.99, redrawn_iou(mask, exact)[1] - 0.002) - 1e-9
     assert len(slit_ring(mask, 3.0)) >= 3
 
@@ -99,11 +99,11 @@ def test_a_rugged_object_without_its_crumbs_is_simplified_and_still_kept():
     mask = np.zeros((240, 1300), np.bool_)
     for row, (left, right) in enumerate(zip(*rng.integers(0, 2, (2, 200)), strict=True)):
         mask[20 + row, 10 + left : 209 - right] = True
-    mask[100:112, 1280:1292] = True
+    mask[100:104, 1280:1284] = True
     exact, simple = slit_ring(mask, 0), slit_ring(mask)
     assert redrawn_iou(mask, exact)[1] < 0.98
     assert len(simple) < len(exact) / 2
-    assert min(redrawn_iou(mask, simple)) >= 0.98
+    assert min(redrawn_iou(mask, simple)) >= 0.99
 
 
 def test_a_far_part_that_counts_stays():
